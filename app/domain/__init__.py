@@ -1,0 +1,1 @@
+"""WORDS: the frozen values that every other room speaks in. Imports nothing of ours."""

@@ -1,0 +1,80 @@
+"""Problems: every refusal that a person or a program may read has one stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One place that is wrong.
+
+    row: 1-based line of the decoded file, None where there is none. column: its name as the
+    file or the body spells it. value: what was read, shortened to 200 characters. expected: what
+    would have passed, language-neutral and short (`> 0`, `>= low_price 3412.0`).
+    """
+
+    row: int | None = None
+    column: str | None = None
+    value: str | None = None
+    expected: str = ""
+
+
+class Problem(Exception):
+    """An expected refusal: (code, values for its text, places). The HTTP status follows the code.
+
+    Texts of every code, Korean and English, stand in `app.texts` under `problem.<code>`.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        values: Mapping[str, str | int | float] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        assert code in CODES, code
+        super().__init__(code)
+        self.code = code
+        self.status = CODES[code]
+        self.errors = errors
+        self.values: dict[str, str | int | float] = dict(values or {})
+        self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Problems cross process borders: workers refuse files."""
+        return _rebuild, (self.code, self.errors, self.values, self.retry_after_s)
+
+
+def _rebuild(
+    code: str,
+    errors: tuple[FieldError, ...],
+    values: Mapping[str, str | int | float],
+    retry_after_s: int | None,
+) -> Problem:
+    return Problem(code, errors=errors, values=values, retry_after_s=retry_after_s)
+
+
+CODES: dict[str, int] = {
+    # front door
+    "bad_request": 400,
+    "malformed_json": 400,
+    "not_signed_in": 401,
+    "bad_credentials": 401,
+    "forbidden": 403,
+    "csrf_failed": 403,
+    "scope_missing": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "conflict": 409,
+    "body_too_large": 413,
+    "unsupported_media_type": 415,
+    "wrong_host": 421,
+    "invalid_fields": 422,
+    "too_many_attempts": 429,
+    "too_many_streams": 429,
+    "internal_error": 500,
+    "not_ready": 503,
+}
