@@ -1,0 +1,5 @@
+# Aliases of dev.py, which needs no make.
+WORDS := run test check bench lock
+.PHONY: $(WORDS)
+$(WORDS):
+	@python3 dev.py $@ $(filter-out MAKE%,$(MAKEOVERRIDES))
