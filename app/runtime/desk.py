@@ -1,0 +1,52 @@
+"""Desk: everything that pages and the API may ask, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+
+if TYPE_CHECKING:
+    from app.ledger.database import Database
+    from app.runtime.accounts import Accounts
+    from app.runtime.preferences import Preferences
+    from app.runtime.streams.hub import Hub
+    from app.runtime.work.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Dependencies:
+    """Where the outside parts are; None where kimp runs on its own."""
+
+    database_url: str
+    redis_url: str | None
+    clickhouse_url: str | None
+    dask_scheduler: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """mode: paper | live | drill. feeds: demo | live | off, as now in force."""
+
+    db: Database
+    hub: Hub
+    work: Workbench
+    accounts: Accounts
+    preferences: Preferences
+    dependencies: Dependencies
+    mode: str
+    feeds: str
+    env: str
+    version: str
+    public_url: str
+    data_dir: Path
+    started_at_ns: int
+
+
+def desk(connection: HTTPConnection) -> Desk:
+    """The one desk of this process; the lifespan lays it."""
+    found = connection.app.state.desk
+    assert isinstance(found, Desk)
+    return found
