@@ -1,0 +1,1 @@
+"""FACE: one file per page, api/ one file per JSON resource."""

@@ -1,0 +1,210 @@
+"""Templates → answers: the viewer's language, theme and zone, the filters, the pages in the nav."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import HTMLResponse
+
+from app import texts
+from app.domain.venues import KOREAN, Venue
+from app.routers.static import address
+from app.runtime.desk import desk
+from app.texts import Language, formats
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+COOKIE_AGE_S = 365 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the nav: its address and the letter that opens it after `g`."""
+
+    path: str
+    letter: str
+
+
+# In nav order. The key is the template's name and the word in `frame.page.<key>`.
+PAGES: dict[str, Page] = {
+    "dashboard": Page("/", "d"),
+    "data": Page("/data", "u"),
+    "backtests": Page("/backtests", "b"),
+    "guide": Page("/guide", "h"),
+    "settings": Page("/settings", "s"),
+    "system": Page("/system", "y"),
+}
+# The phone's tab bar; the others stand under More.
+TABS = ("dashboard", "data", "backtests", "guide")
+
+# What a viewer may choose: name → allowed values, the default first. A cookie each.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "lang": ("ko", "en"),
+    "theme": ("dark", "light", "auto"),
+    "updown": ("kr", "intl"),
+    "zone": tuple(formats.ZONES),
+    "density": ("compact", "comfortable"),
+}
+VENUE_SHORT: dict[str, str] = {
+    Venue.UPBIT: "UPB",
+    Venue.BITHUMB: "BTH",
+    Venue.BINANCE: "BIN",
+    Venue.OKX: "OKX",
+    Venue.BYBIT: "BYB",
+    Venue.KUCOIN: "KUC",
+    Venue.GATE: "GAT",
+    Venue.BITGET: "BGT",
+    Venue.COINBASE: "CBS",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """How this browser wants to see kimp."""
+
+    lang: Language
+    theme: str
+    updown: str
+    zone: str
+    density: str
+
+
+def viewer(connection: HTTPConnection) -> Viewer:
+    """From the address (`?lang=`, `?theme=`), else the cookies, else what the browser speaks."""
+    chosen = {name: _choice(connection, name) for name in CHOICES}
+    lang = cast(Language, chosen["lang"] or _spoken(connection))
+    updown = chosen["updown"] or ("kr" if lang == "ko" else "intl")
+    return Viewer(
+        lang=lang,
+        theme=chosen["theme"] or CHOICES["theme"][0],
+        updown=updown,
+        zone=chosen["zone"] or CHOICES["zone"][0],
+        density=chosen["density"] or CHOICES["density"][0],
+    )
+
+
+def _choice(connection: HTTPConnection, name: str) -> str | None:
+    for value in (
+        connection.query_params.get(name),
+        connection.cookies.get(f"kimp_{name}"),
+    ):
+        if value in CHOICES[name]:
+            return value
+    return None
+
+
+def _spoken(connection: HTTPConnection) -> Language:
+    """The first of our languages in Accept-Language."""
+    for part in connection.headers.get("accept-language", "").lower().split(","):
+        for lang in texts.LANGUAGES:
+            if part.strip().startswith(lang):
+                return lang
+    return "ko"
+
+
+def remember(response: HTMLResponse, name: str, value: str, *, secure: bool) -> None:
+    """Keep a choice in this browser; scripts may read it (the theme key writes it)."""
+    response.set_cookie(
+        f"kimp_{name}", value, max_age=COOKIE_AGE_S, samesite="lax", secure=secure, path="/"
+    )
+
+
+def _by_language(write: Callable[..., str]) -> Callable[..., str]:
+    @pass_context
+    def filtered(context: Context, value: float | None, **options: bool) -> str:
+        return write(context["viewer"].lang, value, **options)
+
+    return filtered
+
+
+def _by_zone(write: Callable[..., str]) -> Callable[..., str]:
+    @pass_context
+    def filtered(context: Context, ns: int | None, **options: bool) -> str:
+        return write(ns, context["viewer"].zone, **options)
+
+    return filtered
+
+
+def _environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    plain = ("number", "won", "price", "quantity", "bps", "share", "returns", "size", "direction")
+    made.filters.update({name: getattr(formats, name) for name in (*plain, "iso")})
+    for name in ("won_short", "age", "duration", "timeframe"):
+        made.filters[name] = _by_language(getattr(formats, name))
+    for name in ("day", "moment", "second", "clock"):
+        made.filters[name] = _by_zone(getattr(formats, name))
+    made.globals.update(
+        pages=PAGES,
+        tabs=TABS,
+        choices=CHOICES,
+        static=address,
+        venue_short=VENUE_SHORT,
+        korean_venues=KOREAN,
+        zone_label=formats.zone_label,
+        languages=texts.LANGUAGES,
+    )
+    return made
+
+
+ENVIRONMENT = _environment()
+
+
+def render(
+    request: Request,
+    template: str,
+    block: str | None = None,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """The whole page, or one block of it as the fragment that HTMX asked for."""
+    seen = viewer(request)
+    response = HTMLResponse(
+        html(template, block, frame(request, seen) | context), status, headers=headers
+    )
+    for name in CHOICES:
+        if request.query_params.get(name) in CHOICES[name]:
+            secure = request.url.scheme == "https"
+            remember(response, name, request.query_params[name], secure=secure)
+    return response
+
+
+def html(template: str, block: str | None, context: Mapping[str, object]) -> str:
+    """Text of a template or of one of its blocks."""
+    found = ENVIRONMENT.get_template(template)
+    if block is None:
+        return found.render(context)
+    return "".join(found.blocks[block](found.new_context(dict(context))))
+
+
+def frame(request: Request, seen: Viewer) -> dict[str, Any]:
+    """What base.html shows around every page."""
+    now_ns = time.time_ns()
+    principal = getattr(request.state, "principal", None)
+    return {
+        "request": request,
+        "viewer": seen,
+        "t": partial(texts.text, seen.lang),
+        "has_text": texts.has,
+        "problem_text": partial(texts.problem, seen.lang),
+        "desk": getattr(request.app.state, "desk", None) and desk(request),
+        "principal": principal,
+        "csrf": getattr(principal, "csrf", ""),
+        "now_ns": now_ns,
+        "today": formats.weekday(seen.lang, now_ns, seen.zone),
+        "page": None,
+    }

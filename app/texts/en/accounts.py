@@ -1,0 +1,3 @@
+"""English: texts of accounts."""
+
+TEXTS: dict[str, str] = {}

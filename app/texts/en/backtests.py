@@ -1,0 +1,3 @@
+"""English: texts of backtests."""
+
+TEXTS: dict[str, str] = {}

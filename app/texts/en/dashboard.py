@@ -1,0 +1,3 @@
+"""English: texts of dashboard."""
+
+TEXTS: dict[str, str] = {}

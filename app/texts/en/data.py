@@ -1,0 +1,3 @@
+"""English: texts of data."""
+
+TEXTS: dict[str, str] = {}

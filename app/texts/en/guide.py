@@ -1,0 +1,3 @@
+"""English: texts of guide."""
+
+TEXTS: dict[str, str] = {}

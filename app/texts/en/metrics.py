@@ -1,0 +1,3 @@
+"""English: texts of metrics."""
+
+TEXTS: dict[str, str] = {}

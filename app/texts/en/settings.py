@@ -1,0 +1,3 @@
+"""English: texts of settings."""
+
+TEXTS: dict[str, str] = {}

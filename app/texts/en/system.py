@@ -1,0 +1,3 @@
+"""English: texts of system."""
+
+TEXTS: dict[str, str] = {}

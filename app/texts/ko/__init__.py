@@ -1,0 +1,33 @@
+"""Korean: one module per page or theme; a key is `<module>.<name>`."""
+
+from __future__ import annotations
+
+from app.texts.ko import (
+    accounts,
+    backtests,
+    dashboard,
+    data,
+    frame,
+    guide,
+    metrics,
+    problems,
+    settings,
+    system,
+)
+
+_MODULES = {
+    "accounts": accounts.TEXTS,
+    "backtests": backtests.TEXTS,
+    "dashboard": dashboard.TEXTS,
+    "data": data.TEXTS,
+    "frame": frame.TEXTS,
+    "guide": guide.TEXTS,
+    "metrics": metrics.TEXTS,
+    "settings": settings.TEXTS,
+    "system": system.TEXTS,
+}
+
+CATALOGUE: dict[str, str] = {
+    f"{module}.{name}": words for module, texts in _MODULES.items() for name, words in texts.items()
+}
+PROBLEMS: dict[str, tuple[str, str]] = problems.TEXTS

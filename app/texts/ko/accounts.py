@@ -1,0 +1,3 @@
+"""Korean: texts of accounts."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Korean: texts of backtests."""
+
+TEXTS: dict[str, str] = {}

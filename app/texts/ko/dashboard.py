@@ -1,0 +1,3 @@
+"""Korean: texts of dashboard."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Korean: texts of data."""
+
+TEXTS: dict[str, str] = {}

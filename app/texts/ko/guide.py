@@ -1,0 +1,3 @@
+"""Korean: texts of guide."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Korean: texts of metrics."""
+
+TEXTS: dict[str, str] = {}

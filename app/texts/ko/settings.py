@@ -1,0 +1,3 @@
+"""Korean: texts of settings."""
+
+TEXTS: dict[str, str] = {}

@@ -1,0 +1,3 @@
+"""Korean: texts of system."""
+
+TEXTS: dict[str, str] = {}

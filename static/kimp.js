@@ -1,0 +1,159 @@
+/* The frame: keys, go to, clock, theme, freeze, stream state. Pages work without it. */
+(() => {
+  const root = document.documentElement;
+  const body = document.body;
+  const byId = id => document.getElementById(id);
+  const typing = el => el.matches?.('input:not([type=checkbox]):not([type=radio]), select, textarea, [contenteditable]');
+
+  /* A choice is kept in a cookie, as the server does for ?theme= and ?lang=. */
+  const keep = (name, value) => {
+    const secure = location.protocol === 'https:' ? '; secure' : '';
+    document.cookie = `kimp_${name}=${value}; path=/; max-age=31536000; samesite=lax${secure}`;
+  };
+
+  /* ---- dialogs ---- */
+  const open = id => {
+    const dialog = byId(id);
+    if (!dialog || dialog.open) return;
+    for (const other of document.querySelectorAll('dialog[open]')) other.close();
+    dialog.showModal();
+  };
+  document.addEventListener('click', event => {
+    const opener = event.target.closest('[data-open]');
+    if (opener) { event.preventDefault(); open(opener.dataset.open); }
+    else if (event.target.matches('dialog[open]')) event.target.close();
+  });
+
+  /* A switch in the address keeps the rest of the address. */
+  for (const link of document.querySelectorAll('[data-switch]')) {
+    link.addEventListener('click', event => {
+      event.preventDefault();
+      const to = new URL(location.href);
+      const [name, value] = [...new URL(link.href).searchParams][0];
+      to.searchParams.set(name, value);
+      location.assign(to);
+    });
+  }
+
+  /* ---- go to: substring, or the first consonants of a Korean name (ㄷㅇㅌ finds 데이터) ---- */
+  const INITIALS = [...'ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ'];
+  const initials = word => [...word].map(letter => {
+    const code = letter.charCodeAt(0) - 0xac00;
+    return code >= 0 && code < 11172 ? INITIALS[Math.floor(code / 588)] : letter;
+  }).join('');
+  const found = (name, word) => {
+    const plain = name.toLowerCase().replaceAll(' ', ''), sought = word.toLowerCase().replaceAll(' ', '');
+    return plain.includes(sought) || initials(plain).includes(sought);
+  };
+  const word = byId('goto-word');
+  if (word) {
+    const rows = [...document.querySelectorAll('#goto-list > li')];
+    let at = 0;
+    const shown = () => rows.filter(row => !row.hidden);
+    const mark = () => {
+      const now = shown();
+      at = Math.max(0, Math.min(at, now.length - 1));
+      for (const row of rows) row.setAttribute('aria-selected', String(row === now[at]));
+      word.setAttribute('aria-activedescendant', now[at]?.id ?? '');
+      byId('goto-none').hidden = now.length > 0;
+    };
+    const filter = () => {
+      for (const row of rows) row.hidden = !found(row.querySelector('a').textContent, word.value);
+      at = 0;
+      mark();
+    };
+    word.addEventListener('input', filter);
+    word.addEventListener('keydown', event => {
+      if (event.key === 'ArrowDown') at += 1;
+      else if (event.key === 'ArrowUp') at -= 1;
+      else if (event.key === 'Enter' && !event.isComposing) shown()[at]?.querySelector('a').click();
+      else return;
+      event.preventDefault();
+      mark();
+    });
+    byId('goto').addEventListener('close', () => { word.value = ''; filter(); });
+    filter();
+  }
+
+  /* ---- keys ---- */
+  const rowsOfPage = () => [...document.querySelectorAll('main tbody tr')].filter(row => row.querySelector('a[href]') && row.offsetParent);
+  let chosen = null;
+  const step = by => {
+    const rows = rowsOfPage();
+    if (!rows.length) return;
+    const before = rows.indexOf(chosen);
+    const next = rows[before < 0 ? (by > 0 ? 0 : rows.length - 1) : Math.max(0, Math.min(before + by, rows.length - 1))];
+    chosen?.classList.remove('here');
+    chosen = next;
+    chosen.classList.add('here');
+    chosen.querySelector('a[href]').focus({preventScroll: true});
+    chosen.scrollIntoView({block: 'nearest'});
+  };
+  const theme = () => {
+    const dark = getComputedStyle(root).colorScheme !== 'light' && (root.dataset.theme !== 'auto' || matchMedia('(prefers-color-scheme: dark)').matches);
+    root.dataset.theme = dark ? 'light' : 'dark';
+    keep('theme', root.dataset.theme);
+    document.dispatchEvent(new CustomEvent('kimp:theme'));
+  };
+  let frozen = false;
+  const freeze = () => {
+    frozen = !frozen;
+    root.classList.toggle('frozen', frozen);
+    say(frozen ? 'frozen' : 'live');
+  };
+  let going = 0;
+  const single = {
+    '/': () => open('goto'), '?': () => open('keys'),
+    j: () => step(1), k: () => step(-1), t: theme, '.': freeze,
+  };
+  document.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (typing(event.target) || document.querySelector('dialog[open]')) return;
+    /* The letter on the key, whatever alphabet is on: ㄷ is d. */
+    const key = /^Key[A-Z]$/.test(event.code) ? event.code.slice(3).toLowerCase() : event.key;
+    if (going > event.timeStamp) {
+      going = 0;
+      const link = document.querySelector(`.nav a[data-letter="${CSS.escape(key)}"]`);
+      if (link) { event.preventDefault(); link.click(); return; }
+    }
+    if (key === 'g') { going = event.timeStamp + 1500; return; }
+    if (single[key]) { event.preventDefault(); single[key](); }
+  });
+
+  /* ---- clock, in the viewer's zone, set by the server's time ---- */
+  const clock = byId('clock');
+  if (clock) {
+    const ahead = Date.parse(clock.dateTime) - Date.now();
+    const zone = {timeZone: body.dataset.zone, hourCycle: 'h23'};
+    const hours = new Intl.DateTimeFormat('en-GB', {...zone, hour: '2-digit', minute: '2-digit', second: '2-digit'});
+    const days = new Intl.DateTimeFormat(root.lang === 'ko' ? 'ko-KR' : 'en-GB', {...zone, weekday: 'short'});
+    const date = new Intl.DateTimeFormat('en-CA', {...zone, month: '2-digit', day: '2-digit'});
+    setInterval(() => {
+      const now = new Date(Date.now() + ahead);
+      clock.textContent = hours.format(now);
+      clock.dateTime = now.toISOString();
+      byId('today').textContent = `${date.format(now)} ${days.format(now)}`;
+    }, 1000);
+  }
+
+  /* ---- the stream of this page: its state in the foot, frozen or with the pointer in its table ---- */
+  const foot = byId('stream');
+  const say = state => {
+    if (!foot) return;
+    foot.dataset.state = state;
+    foot.querySelector('.lamp').className = {live: 'lamp', connecting: 'lamp u'}[state] ?? 'lamp c';
+    foot.querySelector('.n').textContent = foot.dataset[state] ?? state;
+    root.classList.toggle('lost', state === 'lost');
+  };
+  document.addEventListener('htmx:sse:after:connection', () => say(frozen ? 'frozen' : 'live'));
+  document.addEventListener('htmx:sse:close', () => say('lost'));
+  document.addEventListener('htmx:sse:error', () => say('lost'));
+  document.addEventListener('htmx:sse:before:message', event => {
+    if (!frozen && foot && foot.dataset.state !== 'live') say('live');
+    const region = /hx-target="#([\w-]+)"/.exec(event.detail?.message?.data ?? '')?.[1];
+    if (frozen || (region && byId(region)?.matches('table:hover, :has(table:hover)'))) event.preventDefault();
+  });
+  document.addEventListener('htmx:before:request', event => {
+    if (frozen && event.target.closest?.('[data-poll]')) event.preventDefault();
+  });
+})();
