@@ -1,0 +1,1 @@
+"""RUNTIME: tasks and clocks: streams, work, serving, logs, and the desk that pages may ask."""

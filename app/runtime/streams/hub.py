@@ -1,0 +1,228 @@
+"""Hub: who listens to what. Publishing and joining happen on the event loop only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+import msgspec
+import structlog
+
+from app.domain.problems import Problem
+from app.runtime.streams import framing
+from app.runtime.streams.board import Board, Render
+from app.runtime.streams.clients import Client, state
+from app.runtime.streams.lanes import Lane
+
+log = structlog.get_logger("kimp.streams")
+
+PAGE_HZ = 10
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What a listener may cost."""
+
+    per_session_max: int = 32
+    total_max: int = 2_000
+    # Of one client's wire: above this nothing more is written until it has drained.
+    backlog_bytes_max: int = 65_536
+    # A client that has not drained for this long is cut off.
+    behind_s_max: float = 30.0
+    comment_s: float = 15.0
+    # How often clients that are behind are looked at.
+    tend_s: float = 0.25
+    # What a refused client is told to wait.
+    retry_after_s: int = 10
+
+
+class Counts(msgspec.Struct):
+    """Since the start, for metrics."""
+
+    messages: int = 0
+    skipped: int = 0
+    dropped: int = 0
+    refused: int = 0
+
+
+class Hub:
+    """Every stream of this process."""
+
+    def __init__(
+        self, limits: Limits | None = None, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self.limits = limits or Limits()
+        self.counts = Counts()
+        # Streams that hold a slot, whether or not their first byte has left.
+        self.open = 0
+        self._board = Board(now_ns)
+        self._lanes: dict[int, Lane] = {}
+        self._sessions: Counter[str] = Counter()
+        self._clients: set[Client] = set()
+        self._behind: dict[Client, float] = {}
+        self._tending: asyncio.TimerHandle | None = None
+        self._comment_due_s = 0.0
+        self._closed = False
+
+    # ------------------------------------------------------------------ what happened
+
+    def publish(self, topic: str, items: Mapping[str, object], remove: Iterable[str] = ()) -> None:
+        """New values of some items of a topic. An equal value is not sent again."""
+        changes = self._board.put(topic, items, remove)
+        if changes:
+            for lane in self._lanes.values():
+                lane.add_changes(topic, changes)
+
+    def fragment(self, page: str, region: str, render: Render) -> None:
+        """New content of the element whose id is `region`, on every open `page`.
+
+        `render(view)` gives its inner HTML in the viewer's language and time zone. It is called
+        when a page is listening, at most once for each view, now or later: it must hold the
+        values that it shows, not look them up. Of several calls within a beat the last wins.
+        """
+        self._board.put_fragment(page, region, render)
+        self._wake(page, region)
+
+    def signal(self, page: str, name: str, value: object) -> None:
+        """A named DOM event with JSON on every open `page`, such as a chart's newest values."""
+        self._board.put_signal(page, name, value)
+        self._wake(page, name)
+
+    def _wake(self, page: str, region: str) -> None:
+        lane = self._lanes.get(PAGE_HZ)
+        if lane is not None:
+            lane.add_region(page, region)
+
+    def forget(self, page: str) -> None:
+        """The page's thing is deleted: nothing of it is kept."""
+        self._board.forget(page)
+
+    def snapshot(self, topic: str) -> dict[str, bytes]:
+        """The JSON of every item of a topic, as it is now."""
+        return dict(self._board.items(topic))
+
+    # ------------------------------------------------------------------ who listens
+
+    @contextmanager
+    def slot(self, session: str) -> Iterator[None]:
+        """A stream's place within the limits, given back whatever happens to its client."""
+        limits = self.limits
+        if self._closed:
+            raise Problem("not_ready", retry_after_s=limits.retry_after_s)
+        for held, most in (
+            (self._sessions[session], limits.per_session_max),
+            (self.open, limits.total_max),
+        ):
+            if held >= most:
+                self.counts.refused += 1
+                raise Problem(
+                    "too_many_streams",
+                    values={"limit": most},
+                    retry_after_s=limits.retry_after_s,
+                )
+        self.open += 1
+        self._sessions[session] += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+            self._sessions[session] -= 1
+            if not self._sessions[session]:
+                del self._sessions[session]
+
+    @contextmanager
+    def listening(self, client: Client) -> Iterator[None]:
+        """Between these lines the client gets the current state, then every change."""
+        self._clients.add(client)
+        try:
+            if self._closed:
+                client.wire.end(framing.BYE)
+            else:
+                self._bring_up(client)
+                if self._tending is None:
+                    self._comment_due_s = self._loop_s() + self.limits.comment_s
+                    self._tend_later()
+            yield
+        finally:
+            self._clients.discard(client)
+            self._behind.pop(client, None)
+            self._leave_lane(client)
+
+    def expel(self, session: str) -> None:
+        """The session or token is no longer valid: its streams end now."""
+        for client in [client for client in self._clients if client.session == session]:
+            client.wire.abort()
+
+    def close(self) -> None:
+        """The process is about to stop: everybody is told, every response ends."""
+        self._closed = True
+        for lane in self._lanes.values():
+            lane.stop()
+        self._lanes.clear()
+        if self._tending is not None:
+            self._tending.cancel()
+        for client in self._clients:
+            client.wire.end(framing.BYE)
+
+    # ------------------------------------------------------------------ sending
+
+    def _bring_up(self, client: Client) -> None:
+        """The current state, then the client's place in its lane."""
+        lane = self._lanes.get(client.hz)
+        if lane is None:
+            lane = self._lanes[client.hz] = Lane(self._board, client.hz, self._send)
+        body = state(self._board, client.feed)
+        if body:
+            self._write({client}, body)
+        lane.join(client)
+
+    def _leave_lane(self, client: Client) -> None:
+        lane = self._lanes.get(client.hz)
+        if lane is not None and lane.leave(client):
+            lane.stop()
+            del self._lanes[client.hz]
+
+    def _send(self, group: set[Client], body: bytes) -> None:
+        most = self.limits.backlog_bytes_max
+        late = [client for client in group if client.backlog() > most]
+        if late:
+            now_s = self._loop_s()
+            self._behind.update(dict.fromkeys(late, now_s))
+            self.counts.skipped += len(late)
+            group.difference_update(late)
+        self._write(group, body)
+
+    def _write(self, group: set[Client], body: bytes) -> None:
+        chunk = framing.chunk(body)
+        for client in group:
+            client.write(chunk if client.chunked else body)
+        self.counts.messages += len(group)
+
+    def _tend_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tending = loop.call_later(self.limits.tend_s, self._tend)
+
+    def _tend(self) -> None:
+        """Bring up who has drained, cut off who has not, and show all that the wire lives."""
+        now_s = self._loop_s()
+        for client, since_s in [*self._behind.items()]:
+            if client.backlog() == 0:
+                del self._behind[client]
+                self._bring_up(client)
+            elif now_s - since_s > self.limits.behind_s_max:
+                del self._behind[client]
+                self.counts.dropped += 1
+                log.info("stream_dropped", waiting_bytes=client.backlog())
+                client.wire.abort()
+        if now_s >= self._comment_due_s:
+            self._comment_due_s = now_s + self.limits.comment_s
+            self._write(self._clients - self._behind.keys(), framing.COMMENT)
+        self._tending = None
+        if self._clients:
+            self._tend_later()
+
+    @staticmethod
+    def _loop_s() -> float:
+        return asyncio.get_running_loop().time()

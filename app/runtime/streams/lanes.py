@@ -1,0 +1,80 @@
+"""Lanes: coalescing. All clients of one rate share one timer, one encode and one frame."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from app.runtime.streams.board import Board, Changes
+from app.runtime.streams.clients import Client, Feed, Topics
+
+
+class Lane:
+    """Collects what changed and sends it out `hz` times a second at most; 0 = every change.
+
+    The first change after a quiet time leaves at once (at the end of this turn of the loop), so
+    that a slow rate costs no delay where little happens; what follows waits for the next beat.
+    `send(group, body)` writes one body to all clients of one group, which share a feed.
+    """
+
+    def __init__(self, board: Board, hz: int, send: Callable[[set[Client], bytes], None]) -> None:
+        self._groups: dict[Feed, set[Client]] = {}
+        self._board = board
+        self._period_s = 1.0 / hz if hz else 0.0
+        self._send = send
+        self._changes: dict[str, Changes] = {}
+        self._regions: dict[str, dict[str, None]] = {}
+        self._beat: asyncio.TimerHandle | None = None
+        self._last_beat_s = 0.0
+
+    def join(self, client: Client) -> None:
+        self._groups.setdefault(client.feed, set()).add(client)
+
+    def leave(self, client: Client) -> bool:
+        """Whether nobody is left in this lane."""
+        group = self._groups.get(client.feed, set())
+        group.discard(client)
+        if not group:
+            self._groups.pop(client.feed, None)
+        return not self._groups
+
+    def add_changes(self, topic: str, changes: Changes) -> None:
+        """The newest value of an item wins; a removal is a value too."""
+        self._changes.setdefault(topic, {}).update(changes)
+        self._wake()
+
+    def add_region(self, page: str, region: str) -> None:
+        self._regions.setdefault(page, {})[region] = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._period_s:
+            self._flush()
+        elif self._beat is None:
+            loop = asyncio.get_running_loop()
+            due_s = max(loop.time(), self._last_beat_s + self._period_s)
+            self._beat = loop.call_at(due_s, self._on_beat)
+
+    def _on_beat(self) -> None:
+        self._beat = None
+        self._last_beat_s = asyncio.get_running_loop().time()
+        self._flush()
+
+    def _flush(self) -> None:
+        changes, self._changes = self._changes, {}
+        regions, self._regions = self._regions, {}
+        made: dict[str, bytes] = {}
+        for feed, group in self._groups.items():
+            if isinstance(feed, Topics):
+                for name in feed.names:
+                    if name in changes and name not in made:
+                        made[name] = self._board.delta(name, changes[name])
+                body = b"".join([made[name] for name in feed.names if name in made])
+            else:
+                body = self._board.regions(feed.page, regions.get(feed.page, ()), feed.view)
+            if body:
+                self._send(group, body)
+
+    def stop(self) -> None:
+        if self._beat is not None:
+            self._beat.cancel()
