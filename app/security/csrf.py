@@ -1,0 +1,52 @@
+"""CSRF: an unsafe request comes from our own pages and repeats a token that only they know."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection, Request
+
+from app.domain.problems import Problem
+from app.security import tokens
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADER = "x-csrf-token"
+FIELD = "csrf"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def same_origin(connection: HTTPConnection) -> bool:
+    """By Sec-Fetch-Site; by Origin where a browser is too old to send it.
+
+    A request with neither comes from no browser that would add a cookie by itself.
+    """
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    origin = connection.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
+
+
+async def check(request: Request, expected: str | None) -> None:
+    """Raises csrf_failed unless the request is our own page's and repeats `expected`."""
+    if not same_origin(request):
+        raise Problem("csrf_failed")
+    check_token(await _sent(request), expected)
+
+
+def check_token(sent: str | None, expected: str | None) -> None:
+    """For a reader of its own body; `check` does this for everyone else."""
+    if not sent or not expected or not tokens.equal(sent, expected):
+        raise Problem("csrf_failed")
+
+
+async def _sent(request: Request) -> str | None:
+    header = request.headers.get(HEADER)
+    if header is not None or not _is_form(request):
+        return header
+    field = (await request.form()).get(FIELD)
+    return field if isinstance(field, str) else None
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith(_FORMS)

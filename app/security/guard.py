@@ -1,0 +1,157 @@
+"""GUARD: what each route needs, checked before it runs. A route that declares nothing is denied.
+
+    router = APIRouter(dependencies=[Depends(needs("read"))])      # the JSON API
+    router = APIRouter(dependencies=[Depends(page())])             # pages: a session
+    router = APIRouter(dependencies=[Depends(public())])           # anyone
+
+A route may declare more on top of its router's need. CSRF is checked here too: every unsafe
+request of a session, and every unsafe request to a public route, repeats a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, cast
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from starlette.requests import HTTPConnection, Request
+
+from app.domain.problems import Problem
+from app.security import csrf
+from app.security.cookies import Cookies
+from app.security.principal import Principal, Scope
+
+ScopeWord = Literal["read", "backtest", "trade", "admin"]
+
+
+class KnowsPeople(Protocol):
+    """What the guard asks of the desk's accounts."""
+
+    cookies: Cookies
+
+    async def identify(self, session: str | None, authorization: str | None) -> Principal | None:
+        """Who shows this cookie or this Authorization header; the header wins."""
+
+    async def has_admin(self) -> bool:
+        """Whether the first run is over."""
+
+
+class SignInFirst(Exception):
+    """A page that only a session may see. first_run: there is nobody yet who could sign in."""
+
+    def __init__(self, *, first_run: bool) -> None:
+        super().__init__("sign in first")
+        self.first_run = first_run
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """A session or a token with `scope`."""
+
+    scope: Scope
+
+    async def __call__(self, connection: HTTPConnection) -> Principal:
+        principal = await identified(connection)
+        if principal is None:
+            raise Problem("not_signed_in")
+        if not principal.may(self.scope):
+            raise Problem("scope_missing", values={"scope": self.scope})
+        if principal.is_session:
+            await _check_csrf(connection, principal.csrf)
+        return principal
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsSession:
+    """A person in a browser."""
+
+    async def __call__(self, connection: HTTPConnection) -> Principal:
+        principal = await identified(connection)
+        if principal is None:
+            raise SignInFirst(first_run=not await _accounts(connection).has_admin())
+        if not principal.is_session:
+            raise Problem("forbidden")
+        await _check_csrf(connection, principal.csrf)
+        return principal
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Anyone. Nobody is asked who they are, so nothing here waits for the database."""
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        if connection.scope.get("method", "GET") not in csrf.SAFE_METHODS:
+            await _check_csrf(connection, _accounts(connection).cookies.form(connection))
+
+
+Need = Needs | NeedsSession | Public
+
+
+def needs(scope: ScopeWord) -> Needs:
+    """The API's need: `Depends(needs("backtest"))`. Answers 401 or 403."""
+    return Needs(Scope(scope))
+
+
+def page() -> NeedsSession:
+    """A page's need. Answers with the way to /login, or to /setup on the first run."""
+    return NeedsSession()
+
+
+def public() -> Public:
+    """No need: sign-in, first run, health, and what every browser fetches by itself."""
+    return Public()
+
+
+async def identified(connection: HTTPConnection) -> Principal | None:
+    """Who asks; found once per request and kept at `request.state.principal`."""
+    state = connection.scope.setdefault("state", {})
+    if "principal" not in state:
+        accounts = _accounts(connection)
+        state["principal"] = await accounts.identify(
+            accounts.cookies.session(connection), connection.headers.get("authorization")
+        )
+    return cast("Principal | None", state["principal"])
+
+
+async def deny_undeclared(connection: HTTPConnection) -> None:
+    """The app's own dependency, before all others: no declared need, no entry."""
+    app = connection.app
+    if not hasattr(app.state, "declared_endpoints"):
+        app.state.declared_endpoints = _declared_endpoints(app)
+    if connection.scope["endpoint"] not in app.state.declared_endpoints:
+        raise Problem("forbidden")
+
+
+def needs_of(dependant: Dependant) -> list[Need]:
+    """The needs that a route and its routers declare."""
+    return [call for call in _calls(dependant) if isinstance(call, Need)]
+
+
+def _declared_endpoints(app: FastAPI) -> frozenset[Callable[..., Any]]:
+    """Judged by the route objects, never by a path; an endpoint must be covered everywhere."""
+    covered: dict[Callable[..., Any], bool] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)
+        if route.endpoint is not None:
+            declares = dependant is not None and bool(needs_of(dependant))
+            covered[route.endpoint] = covered.get(route.endpoint, True) and declares
+    return frozenset(endpoint for endpoint, declares in covered.items() if declares)
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
+    for dependency in dependant.dependencies:
+        yield dependency.call
+        yield from _calls(dependency)
+
+
+def _accounts(connection: HTTPConnection) -> KnowsPeople:
+    """The desk is runtime's, so this room sees only the two questions of `KnowsPeople`."""
+    return cast("KnowsPeople", connection.app.state.desk.accounts)
+
+
+async def _check_csrf(connection: HTTPConnection, expected: str | None) -> None:
+    if isinstance(connection, Request) and connection.method not in csrf.SAFE_METHODS:
+        await csrf.check(connection, expected)
