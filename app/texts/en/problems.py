@@ -32,6 +32,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Nothing of this request was kept. The log has it under its request id.",
     ),
     "not_ready": ("Not ready yet", "kimp is starting or a part it needs is down. See System."),
+    # ledger
+    "name_taken": ("This name is taken", "There is already an account called {name}."),
+    "dataset_in_use": (
+        "The dataset is in use",
+        "{count} results were made from {dataset}: {by}. Delete them first.",
+    ),
+    "run_active": ("It is still at work", "Cancel {run} before deleting it."),
+    "dataset_unknown": (
+        "There is no such dataset",
+        "{dataset} is not stored here; it may have been deleted.",
+    ),
     # runtime.work
     "multipart_malformed": ("The upload cannot be read as multipart/form-data", "{reason}"),
     "already_finished": (

@@ -41,6 +41,17 @@ TEXTS: dict[str, tuple[str, str]] = {
         "아직 준비되지 않았습니다",
         "시작하는 중이거나 필요한 부분이 멈춰 있습니다. 시스템 페이지를 보세요.",
     ),
+    # ledger
+    "name_taken": ("이미 있는 이름입니다", "{name} 계정이 이미 있습니다."),
+    "dataset_in_use": (
+        "사용 중인 데이터입니다",
+        "{dataset}(으)로 만든 결과가 {count}개 있습니다: {by}. 먼저 그것을 지우십시오.",
+    ),
+    "run_active": ("아직 실행 중입니다", "{run}은(는) 취소한 뒤에 지울 수 있습니다."),
+    "dataset_unknown": (
+        "그런 데이터가 없습니다",
+        "{dataset}은(는) 저장되어 있지 않습니다. 지워졌을 수 있습니다.",
+    ),
     # runtime.work
     "multipart_malformed": ("업로드를 multipart/form-data로 읽을 수 없습니다", "{reason}"),
     "already_finished": (

@@ -1,0 +1,97 @@
+"""The one way to the database: transactions as plain functions, on SQLite, PostgreSQL and MySQL.
+
+A function gets a `sqlalchemy.Connection` and its own arguments; what it does is one transaction,
+committed when it returns and rolled back when it raises. Nothing is ever tried twice here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.ledger import engines, migrations
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PING_S_MAX = 5.0
+
+
+class Database:
+    """Two engines on one database: readers that cannot write, and writers."""
+
+    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._open: set[asyncio.Task[Any]] = set()
+
+    @staticmethod
+    def open(url: str) -> Database:
+        """Make the engines; nothing is connected yet. ValueError when the URL is not ours."""
+        return Database(*engines.pair(engines.driver_url(url)))
+
+    @staticmethod
+    async def migrate(url: str) -> None:
+        """Bring the database to the newest schema under its lock; DatabaseUnusable with a line."""
+        await migrations.migrate(engines.driver_url(url))
+
+    async def read(
+        self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run fn in a transaction that sees one state and may change nothing."""
+        return await self._whole(_transaction(self._reader, fn, *args, **kwargs))
+
+    async def write(
+        self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run fn in a transaction; when this returns, it is on disk."""
+        return await self._whole(_transaction(self._writer, fn, *args, **kwargs))
+
+    async def ping(self) -> None:
+        """One round trip; DatabaseUnusable says what is wrong."""
+        try:
+            async with asyncio.timeout(PING_S_MAX):
+                await self.read(_select_one)
+        except (SQLAlchemyError, OSError, TimeoutError) as reason:
+            raise engines.DatabaseUnusable(engines.one_line(self._reader.url, reason)) from reason
+
+    async def close(self) -> None:
+        """Let what has begun come to its end, then close every connection."""
+        if self._open:
+            await asyncio.wait(self._open)
+        await self._reader.dispose()
+        await self._writer.dispose()
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for a transaction that its caller's cancellation cannot cut in two.
+
+        A cancelled statement would leave a connection with locks in the pool. The cancelled
+        caller waits for the end as well, so what it does next sees the outcome.
+        """
+        task = asyncio.create_task(work)
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            raise
+
+
+async def _transaction(
+    engine: AsyncEngine,
+    fn: Callable[Concatenate[sa.Connection, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    async with engine.begin() as conn:
+        return await conn.run_sync(fn, *args, **kwargs)
+
+
+def _select_one(conn: sa.Connection) -> None:
+    conn.execute(sa.select(1))

@@ -1,0 +1,154 @@
+"""Engines: how each database is connected so that all of them keep the same promises."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CONNECT_S_MAX = 10
+POOL_WAIT_S_MAX = 30
+CONNECTIONS_MAX = 10
+BUSY_MS_MAX = 10_000
+IDLE_IN_TRANSACTION_MS_MAX = 60_000
+
+DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "mysql": "mysql+aiomysql",
+    "mariadb": "mysql+aiomysql",
+}
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be used as it is; the message is one line without its password."""
+
+
+def driver_url(text: str) -> sa.URL:
+    """A user's URL with our driver in it; ValueError, without the password, when it is not ours.
+
+    A driver named by the user is dropped. `sslmode=` is what PostgreSQL's own tools say.
+    """
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError:
+        raise ValueError("not a database URL such as postgresql://user@host/kimp") from None
+    backend = url.get_backend_name()
+    if backend not in DRIVERS:
+        raise ValueError(f"{backend}: is none of {', '.join(DRIVERS)}")
+    if not url.database or url.database == ":memory:":
+        raise ValueError(f"{backend}: the URL must name a database")
+    url = url.set(drivername=DRIVERS[backend])
+    if "sslmode" in url.query and backend.startswith("postgres"):
+        url = url.difference_update_query(["sslmode"]).update_query_dict(
+            {"ssl": url.query["sslmode"]}
+        )
+    return url
+
+
+def one_line(url: sa.URL, reason: BaseException) -> str:
+    """What went wrong with which database, on one line, its password hidden."""
+    cause = getattr(reason, "orig", None) or reason
+    words = " ".join(str(cause).split()) or type(cause).__name__
+    return f"{url.render_as_string(hide_password=True)}: {words}"
+
+
+def pair(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
+    """(reader, writer) of one database."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, writes=False), _sqlite(url, writes=True)
+    return server(url, writes=False), server(url, writes=True)
+
+
+def _sqlite(url: sa.URL, *, writes: bool) -> AsyncEngine:
+    """Readers never wait (WAL). The one writing connection makes writers queue in fair order."""
+    engine = create_async_engine(
+        url,
+        pool_size=1 if writes else CONNECTIONS_MAX,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S_MAX,
+    )
+    prepare_sqlite(engine, BUSY_MS_MAX, begin="BEGIN IMMEDIATE" if writes else "BEGIN")
+    if not writes:
+        sa.event.listen(engine.sync_engine, "connect", _query_only)
+    return engine
+
+
+def prepare_sqlite(
+    engine: AsyncEngine, busy_ms: int, *, begin: str, foreign_keys: bool = True
+) -> None:
+    """Own BEGIN instead of the driver's: a deferred one fails at once when it has to upgrade."""
+    path = Path(str(engine.url.database))
+
+    def connect(dbapi: Any, _record: Any) -> None:
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        for pragma in (
+            f"busy_timeout={busy_ms}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"foreign_keys={'ON' if foreign_keys else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    sa.event.listen(engine.sync_engine, "do_connect", lambda *_: _make_private(path))
+    sa.event.listen(engine.sync_engine, "connect", connect)
+    sa.event.listen(engine.sync_engine, "begin", lambda conn: conn.exec_driver_sql(begin))
+
+
+def _query_only(dbapi: Any, _record: Any) -> None:
+    cursor = dbapi.cursor()
+    cursor.execute("PRAGMA query_only=ON")
+    cursor.close()
+
+
+def _make_private(path: Path) -> None:
+    """The file is its owner's alone (0600) before SQLite opens it; -wal and -shm follow it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o600)
+
+
+def server(url: sa.URL, *, writes: bool) -> AsyncEngine:
+    """READ COMMITTED on both servers: MySQL's own default reads stale rows after a lock wait."""
+    postgres = url.get_backend_name() == "postgresql"
+    engine = create_async_engine(
+        url,
+        isolation_level="READ COMMITTED",
+        connect_args=_postgres_arguments() if postgres else _mysql_arguments(),
+        pool_size=CONNECTIONS_MAX,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S_MAX,
+        pool_pre_ping=True,
+    )
+    if writes:
+        return engine
+    if postgres:
+        return engine.execution_options(postgresql_readonly=True)
+    sa.event.listen(engine.sync_engine, "begin", _begin_read_only)
+    return engine
+
+
+def _postgres_arguments() -> dict[str, Any]:
+    limit = str(IDLE_IN_TRANSACTION_MS_MAX)
+    return {
+        "timeout": CONNECT_S_MAX,
+        "server_settings": {
+            "application_name": "kimp",
+            "idle_in_transaction_session_timeout": limit,
+        },
+    }
+
+
+def _mysql_arguments() -> dict[str, Any]:
+    return {"connect_timeout": CONNECT_S_MAX, "charset": "utf8mb4"}
+
+
+def _begin_read_only(conn: sa.Connection) -> None:
+    conn.exec_driver_sql("START TRANSACTION READ ONLY")

@@ -1,0 +1,67 @@
+"""Migrations: alembic run from inside, one process at a time, forward only."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from alembic import command
+from app.ledger import engines
+from app.ledger.engines import DatabaseUnusable
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+LOCK_S_MAX = 120
+POSTGRES_LOCK = 0x6B696D70  # "kimp"; PostgreSQL's advisory locks belong to one database
+MYSQL_LOCK = "kimp.migrate."  # MySQL's belong to the server, so the database's name follows
+
+
+async def migrate(url: sa.URL, revision: str = "head") -> None:
+    """Upgrade to the revision. Others who start meanwhile wait, then find nothing to do."""
+    engine = _engine(url)
+    try:
+        async with engine.begin() as conn:
+            await conn.run_sync(_lock)
+            await conn.run_sync(_upgrade, revision)
+    except (SQLAlchemyError, CommandError, OSError, TimeoutError) as reason:
+        raise DatabaseUnusable(engines.one_line(url, reason)) from reason
+    finally:
+        await asyncio.shield(engine.dispose())
+
+
+def _engine(url: sa.URL) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return engines.server(url, writes=True)
+    engine = create_async_engine(url, poolclass=sa.NullPool)
+    # A rebuilt table is dropped on the way: with foreign keys on, its children's rows would go.
+    engines.prepare_sqlite(engine, LOCK_S_MAX * 1000, begin="BEGIN IMMEDIATE", foreign_keys=False)
+    return engine
+
+
+def _lock(conn: sa.Connection) -> None:
+    """Held until the connection ends its transaction (MySQL: until it closes).
+
+    SQLite needs none: its BEGIN IMMEDIATE is the lock, and its DDL rolls back.
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_S_MAX}s'"))
+        conn.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRES_LOCK)))
+    elif conn.dialect.name == "mysql":
+        name = sa.func.concat(MYSQL_LOCK, sa.func.left(sa.func.sha1(sa.func.database()), 40))
+        if conn.scalar(sa.select(sa.func.get_lock(name, LOCK_S_MAX))) != 1:
+            raise TimeoutError(f"another process has been migrating for {LOCK_S_MAX} s")
+
+
+def _upgrade(conn: sa.Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = conn
+    command.upgrade(config, revision)
+    if conn.dialect.name == "sqlite":
+        broken = conn.exec_driver_sql("PRAGMA foreign_key_check").first()
+        assert broken is None, f"a migration left {broken} without its parent"

@@ -1,0 +1,161 @@
+"""Queries: what pages, API and recovery read. Lists come newest first, by cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sqlalchemy as sa
+
+from app.domain.backtests import RunStatus
+from app.domain.datasets import Kind
+from app.domain.records import (
+    AuditRow,
+    DatasetRow,
+    RunRow,
+    SettingChangeRow,
+    SettingRow,
+    StudyKind,
+    StudyPointRow,
+    StudyRow,
+    UploadRow,
+)
+from app.ledger import rows
+from app.ledger.studies import which
+from app.ledger.tables import (
+    audit_events,
+    datasets,
+    runs,
+    setting_changes,
+    settings,
+    studies,
+    study_points,
+    uploads,
+)
+
+
+def get_upload(conn: sa.Connection, upload_id: str) -> UploadRow | None:
+    number = rows.number(rows.UPLOAD, upload_id)
+    row = conn.execute(sa.select(uploads).where(uploads.c.id == number)).first()
+    return None if row is None else rows.upload(row)
+
+
+def list_uploads(conn: sa.Connection, limit: int) -> list[UploadRow]:
+    query = sa.select(uploads).order_by(uploads.c.id.desc()).limit(limit)
+    return [rows.upload(row) for row in conn.execute(query)]
+
+
+def datasets_of_upload(conn: sa.Connection, upload_id: str) -> list[DatasetRow]:
+    """What a file became, in the order in which the reader gave it."""
+    number = rows.number(rows.UPLOAD, upload_id)
+    query = sa.select(datasets).where(datasets.c.upload_id == number).order_by(datasets.c.id)
+    return [rows.dataset(row) for row in conn.execute(query)]
+
+
+def get_dataset(conn: sa.Connection, dataset_id: str) -> DatasetRow | None:
+    number = rows.number(rows.DATASET, dataset_id)
+    row = conn.execute(sa.select(datasets).where(datasets.c.id == number)).first()
+    return None if row is None else rows.dataset(row)
+
+
+def list_datasets(
+    conn: sa.Connection, limit: int, cursor: str | None = None, kind: Kind | None = None
+) -> tuple[list[DatasetRow], str | None]:
+    """(rows, cursor of the next page or None)."""
+    query = sa.select(datasets)
+    if kind is not None:
+        query = query.where(datasets.c.kind == kind)
+    return rows.page(conn, query, datasets.c.id, rows.dataset, limit, cursor)
+
+
+def datasets_with_sha(conn: sa.Connection, sha256: str) -> list[DatasetRow]:
+    """What the same file became before, oldest first."""
+    query = sa.select(datasets).where(datasets.c.sha256 == sha256).order_by(datasets.c.id)
+    return [rows.dataset(row) for row in conn.execute(query)]
+
+
+def all_folders(conn: sa.Connection) -> frozenset[str]:
+    """Folders of datasets that have a row; every other one may go."""
+    return frozenset(conn.scalars(sa.select(datasets.c.folder)))
+
+
+def get_run(conn: sa.Connection, run_id: str) -> RunRow | None:
+    number = rows.number(rows.RUN, run_id)
+    row = conn.execute(sa.select(runs).where(runs.c.id == number)).first()
+    return None if row is None else rows.run(row)
+
+
+def list_runs(
+    conn: sa.Connection,
+    limit: int,
+    cursor: str | None = None,
+    statuses: Collection[RunStatus] | None = None,
+) -> tuple[list[RunRow], str | None]:
+    """(rows, cursor of the next page or None)."""
+    query = sa.select(runs)
+    if statuses is not None:
+        query = query.where(runs.c.status.in_(statuses))
+    return rows.page(conn, query, runs.c.id, rows.run, limit, cursor)
+
+
+def run_folders(conn: sa.Connection) -> frozenset[str]:
+    """Folders of runs and studies that have a row; every other one may go."""
+    of_runs = sa.select(runs.c.folder).where(runs.c.folder.is_not(None))
+    of_studies = sa.select(studies.c.folder).where(studies.c.folder.is_not(None))
+    return frozenset(conn.scalars(of_runs.union_all(of_studies)))
+
+
+def get_study(conn: sa.Connection, study_id: str) -> StudyRow | None:
+    row = conn.execute(sa.select(studies).where(which(study_id))).first()
+    return None if row is None else rows.study(row)
+
+
+def list_studies(
+    conn: sa.Connection,
+    limit: int,
+    cursor: str | None = None,
+    kind: StudyKind | None = None,
+    statuses: Collection[RunStatus] | None = None,
+) -> tuple[list[StudyRow], str | None]:
+    """(rows, cursor of the next page or None)."""
+    query = sa.select(studies)
+    if kind is not None:
+        query = query.where(studies.c.kind == kind)
+    if statuses is not None:
+        query = query.where(studies.c.status.in_(statuses))
+    return rows.page(conn, query, studies.c.id, rows.study, limit, cursor)
+
+
+def list_points(conn: sa.Connection, study_id: str) -> list[StudyPointRow]:
+    """The points done so far in the order of the grid; at most POINTS_MAX by construction."""
+    query = (
+        sa.select(study_points).join(studies).where(which(study_id)).order_by(study_points.c.index)
+    )
+    return [rows.study_point(row) for row in conn.execute(query)]
+
+
+def get_setting(conn: sa.Connection, key: str) -> SettingRow | None:
+    row = conn.execute(sa.select(settings).where(settings.c.key == key)).first()
+    return None if row is None else rows.setting(row)
+
+
+def list_settings(conn: sa.Connection) -> list[SettingRow]:
+    """All that are set, by key."""
+    return [rows.setting(row) for row in conn.execute(sa.select(settings).order_by(settings.c.key))]
+
+
+def list_setting_changes(conn: sa.Connection, key: str, limit: int) -> list[SettingChangeRow]:
+    """The last changes of one setting, newest first; undo puts the first one's old_json back."""
+    query = (
+        sa.select(setting_changes)
+        .where(setting_changes.c.key == key)
+        .order_by(setting_changes.c.id.desc())
+        .limit(limit)
+    )
+    return [rows.setting_change(row) for row in conn.execute(query)]
+
+
+def list_events(
+    conn: sa.Connection, limit: int, cursor: str | None = None
+) -> tuple[list[AuditRow], str | None]:
+    """The audit trail: (rows, cursor of the next page or None)."""
+    return rows.page(conn, sa.select(audit_events), audit_events.c.id, rows.audit, limit, cursor)

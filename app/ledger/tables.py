@@ -1,0 +1,256 @@
+"""The tables, as SQLAlchemy Core sees them on SQLite, PostgreSQL, MySQL and MariaDB.
+
+Every change here needs a migration in alembic/versions; a test compares the two on all three.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from app.domain.backtests import RunSpec, RunStatus, StudySpec
+from app.domain.datasets import DatasetFacts, Hints, Kind, UploadState
+from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
+
+NAME_CHARS = 255
+HASH_CHARS = 64
+PASSWORD_HASH_CHARS = 255
+WORD_CHARS = 32
+IP_CHARS = 64
+AGENT_CHARS = 400
+DETAIL_CHARS = 2_000
+
+metadata = sa.MetaData()
+
+# SQLite counts up rows only in a column spelled INTEGER; MySQL's TEXT ends at 64 KiB.
+Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT, "mysql", "mariadb")
+
+
+class Json(sa.types.TypeDecorator[Any]):
+    """A typed value as JSON text, the same on every database. NaN and infinity become null."""
+
+    impl = LongText
+    cache_ok = True
+
+    def __init__(self, shape: Any) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else msgspec.json.decode(value, type=self.shape)
+
+
+class Word(sa.types.TypeDecorator[Any]):
+    """A StrEnum as its word: readable in SQL, extended without a migration."""
+
+    impl = sa.String(WORD_CHARS)
+    cache_ok = True
+
+    def __init__(self, words: type[StrEnum]) -> None:
+        super().__init__()
+        self.words = words
+
+    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
+        return None if value is None else self.words(value)
+
+
+def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
+    """A table whose ids are never given twice and whose text compares by its bytes everywhere."""
+    return sa.Table(
+        name,
+        metadata,
+        *items,
+        sqlite_autoincrement=True,
+        mysql_engine="InnoDB",
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+    )
+
+
+# 0001: accounts and settings
+
+users = _table(
+    "users",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.String(NAME_CHARS), nullable=False, unique=True),
+    sa.Column("password_hash", sa.String(PASSWORD_HASH_CHARS), nullable=False),
+    sa.Column("scopes", Json(tuple[str, ...]), nullable=False),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("password_at_ns", sa.BigInteger, nullable=False),
+)
+
+sessions = _table(
+    "sessions",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("id_hash", sa.String(HASH_CHARS), nullable=False, unique=True),
+    sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("csrf", sa.String(HASH_CHARS), nullable=False),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("seen_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("idle_until_ns", sa.BigInteger, nullable=False),
+    sa.Column("until_ns", sa.BigInteger, nullable=False),
+    sa.Column("ip", sa.String(IP_CHARS), nullable=False),
+    sa.Column("agent", sa.String(AGENT_CHARS), nullable=False),
+)
+
+tokens = _table(
+    "tokens",
+    sa.Column("seq", Id, primary_key=True),
+    sa.Column("id", sa.String(WORD_CHARS), nullable=False, unique=True),
+    sa.Column("name", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("secret_hash", sa.String(HASH_CHARS), nullable=False),
+    sa.Column("scopes", Json(tuple[str, ...]), nullable=False),
+    sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("expires_at_ns", sa.BigInteger),
+    sa.Column("used_at_ns", sa.BigInteger),
+    sa.Column("revoked_at_ns", sa.BigInteger),
+)
+
+login_attempts = _table(
+    "login_attempts",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("subject", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Index("login_attempts_subject", "subject", "at_ns"),
+)
+
+setup_codes = _table(
+    "setup_codes",
+    sa.Column("code_hash", sa.String(HASH_CHARS), primary_key=True),
+    sa.Column("until_ns", sa.BigInteger, nullable=False),
+)
+
+audit_events = _table(
+    "audit_events",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Column("actor", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("ip", sa.String(IP_CHARS), nullable=False),
+    sa.Column("action", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("result", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("detail", LongText, nullable=False),
+)
+
+settings = _table(
+    "settings",
+    sa.Column("key", sa.String(NAME_CHARS), primary_key=True),
+    sa.Column("value_json", LongText, nullable=False),
+    sa.Column("previous_json", LongText),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
+)
+
+setting_changes = _table(
+    "setting_changes",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("old_json", LongText),
+    sa.Column("new_json", LongText),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
+    sa.Index("setting_changes_key", "key", "id"),
+)
+
+# 0002: uploads and datasets
+
+uploads = _table(
+    "uploads",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("file_name", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("hints", Json(Hints), nullable=False),
+    sa.Column("state", Word(UploadState), nullable=False),
+    sa.Column("bytes_done", sa.BigInteger, nullable=False),
+    sa.Column("bytes_total", sa.BigInteger),
+    sa.Column("sha256", sa.String(HASH_CHARS)),
+    sa.Column("failure", Json(Failure)),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("finished_at_ns", sa.BigInteger),
+)
+
+datasets = _table(
+    "datasets",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("upload_id", Id, sa.ForeignKey("uploads.id", ondelete="RESTRICT")),
+    sa.Column("kind", Word(Kind), nullable=False),
+    sa.Column("folder", sa.String(WORD_CHARS), nullable=False, unique=True),
+    sa.Column("facts", Json(DatasetFacts), nullable=False),
+    sa.Column("file_name", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("file_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(HASH_CHARS), nullable=False),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Index("datasets_sha256", "sha256"),
+)
+
+# 0003: backtests and studies
+
+runs = _table(
+    "runs",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("spec", Json(RunSpec), nullable=False),
+    sa.Column("status", Word(RunStatus), nullable=False),
+    sa.Column("bars_done", sa.BigInteger, nullable=False),
+    sa.Column("bars_total", sa.BigInteger),
+    sa.Column("bars", sa.BigInteger),
+    sa.Column("metrics", Json(Metrics)),
+    sa.Column("open_cycle", Json(dict[str, Any])),
+    sa.Column("failure", Json(Failure)),
+    sa.Column("folder", sa.String(WORD_CHARS), unique=True),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("started_at_ns", sa.BigInteger),
+    sa.Column("finished_at_ns", sa.BigInteger),
+    sa.Index("runs_status", "status", "id"),
+)
+
+run_datasets = _table(
+    "run_datasets",
+    sa.Column("run_id", Id, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column(
+        "dataset_id", Id, sa.ForeignKey("datasets.id", ondelete="RESTRICT"), primary_key=True
+    ),
+    sa.Index("run_datasets_dataset", "dataset_id"),
+)
+
+studies = _table(
+    "studies",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("kind", Word(StudyKind), nullable=False),
+    sa.Column("spec", Json(StudySpec), nullable=False),
+    sa.Column("status", Word(RunStatus), nullable=False),
+    sa.Column("done", sa.BigInteger, nullable=False),
+    sa.Column("total", sa.BigInteger),
+    sa.Column("best", Json(StudyPoint)),
+    sa.Column("windows", Json(tuple[StudyWindow, ...])),
+    sa.Column("metrics", Json(Metrics)),
+    sa.Column("failure", Json(Failure)),
+    sa.Column("folder", sa.String(WORD_CHARS), unique=True),
+    sa.Column("created_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("started_at_ns", sa.BigInteger),
+    sa.Column("finished_at_ns", sa.BigInteger),
+    sa.Index("studies_status", "status", "id"),
+)
+
+study_datasets = _table(
+    "study_datasets",
+    sa.Column("study_id", Id, sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column(
+        "dataset_id", Id, sa.ForeignKey("datasets.id", ondelete="RESTRICT"), primary_key=True
+    ),
+    sa.Index("study_datasets_dataset", "dataset_id"),
+)
+
+study_points = _table(
+    "study_points",
+    sa.Column("study_id", Id, sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("params", Json(dict[str, float]), nullable=False),
+    sa.Column("metrics", Json(Metrics), nullable=False),
+)
