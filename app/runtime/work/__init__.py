@@ -1,0 +1,1 @@
+"""Work that takes more than a moment: uploads, runs, studies, and the processes that do them."""

@@ -1,0 +1,307 @@
+"""Worker processes from the outside: warm, killable, replaced when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app.domain.problems import Problem
+from app.runtime.work import worker as inside
+from app.runtime.work.worker import Message, Order, Stop, Tasks, Word
+
+STOP_GRACE_S = 1.0  # a worker that is told to stop and does not is killed
+END_GRACE_S = 2.0  # the same for a worker whose pipe was closed
+REPLACE_DELAY_S = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # after as many deaths before being ready
+
+log = structlog.get_logger(__name__)
+
+
+class PoolClosed(Exception):
+    """The service is stopping: the job was neither finished nor cancelled by a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One worker process as pages show it. task: None while it is idle or warming up."""
+
+    pid: int
+    ready: bool
+    task: str | None
+    since_ns: int
+    deaths: int
+
+
+@dataclass(eq=False)
+class Job:
+    """One task asked of the pool. `answer` is cancelled exactly when `cancel` won."""
+
+    number: int
+    task: str
+    payload: object
+    answer: asyncio.Future[Any]
+    on_start: Callable[[], None]
+    on_progress: Callable[[Any], None]
+    timeout_s: float | None
+    worker: _Worker | None = None
+    late: Problem | None = None
+    cancelled: bool = False
+
+    def begin(self, worker: _Worker) -> None:
+        """A worker has it now; the time limit runs from here."""
+        self.worker = worker
+        self.on_start()
+        if self.timeout_s is not None:
+            asyncio.get_running_loop().call_later(self.timeout_s, self.expire)
+
+    async def result(self) -> Any:
+        """The task's answer. Raises Problem, PoolClosed or, after `cancel`, CancelledError.
+
+        A waiter that is itself cancelled cancels the job: it was the only one who wanted it.
+        """
+        try:
+            await asyncio.wait((self.answer,))
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self.answer.result()
+
+    def cancel(self) -> None:
+        """Asks the task to stop at its next progress; kills its process if it does not."""
+        if self.answer.done():
+            return
+        self.cancelled = True
+        if self.worker is None:
+            self.answer.cancel()
+        else:
+            self.worker.interrupt(self)
+
+    def expire(self) -> None:
+        """As cancel, but the job fails with `work_timeout`."""
+        if not self.answer.done() and self.worker is not None:
+            self.late = Problem("work_timeout", values={"seconds": self.timeout_s or 0})
+            self.worker.interrupt(self)
+
+    def settle(self, message: Message) -> None:
+        """Turns the worker's last word about this job into its answer."""
+        if self.answer.done():
+            return
+        if message.word is Word.DONE:
+            self.answer.set_result(message.value)
+        elif self.cancelled:
+            self.answer.cancel()
+        elif self.late is not None:
+            self.answer.set_exception(self.late)
+        elif isinstance(message.value, Problem):
+            self.answer.set_exception(message.value)
+        else:
+            log.error("work crashed", task=self.task, traceback=message.value)
+            self.answer.set_exception(Problem("internal_error"))
+
+
+class _Worker:
+    """One process and its pipe. Every message arrives in `inbox`, None when the process is gone."""
+
+    def __init__(
+        self, process: SpawnProcess, connection: Connection[Order | Stop, Message]
+    ) -> None:
+        self.process = process
+        self.pid = process.pid or 0
+        self.connection = connection
+        self.inbox: asyncio.Queue[Message | None] = asyncio.Queue()
+        self.loop = asyncio.get_running_loop()
+        self.loop.add_reader(connection.fileno(), self._read)
+
+    def _read(self) -> None:
+        try:
+            while self.connection.poll():
+                self.inbox.put_nowait(self.connection.recv())
+        except (EOFError, OSError):
+            self.loop.remove_reader(self.connection.fileno())
+            self.inbox.put_nowait(None)
+
+    def send(self, message: Order | Stop) -> None:
+        try:
+            self.connection.send(message)
+        except OSError:
+            log.warning("worker left before it could be told", pid=self.pid)
+
+    def interrupt(self, job: Job) -> None:
+        self.send(Stop(job.number))
+        self.loop.call_later(STOP_GRACE_S, self._kill_unless_done, job)
+
+    def _kill_unless_done(self, job: Job) -> None:
+        if not job.answer.done():
+            self.process.kill()
+
+    async def end(self) -> str:
+        """Lets the process go, reaps it, and says how it went."""
+        self.loop.remove_reader(self.connection.fileno())
+        self.connection.close()
+        await asyncio.to_thread(self._reap)
+        code = self.process.exitcode
+        self.process.close()
+        return f"signal {-code}" if code is not None and code < 0 else f"exit {code}"
+
+    def _reap(self) -> None:
+        self.process.join(END_GRACE_S)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+class WorkerPool:
+    """`count` seats; in each sits a worker process for as long as the service runs."""
+
+    def __init__(self, count: int, load: Callable[[], Tasks], kernels: Path) -> None:
+        self._load = load
+        self._kernels = kernels
+        self._waiting: asyncio.Queue[Job] = asyncio.Queue()
+        self._open: set[Job] = set()
+        self._numbers = itertools.count(1)
+        self._count = count
+        self._seats: dict[int, Seat] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
+
+    @property
+    def count(self) -> int:
+        return self._count
+
+    def seats(self) -> list[Seat]:
+        """The worker processes, for the System page and readiness."""
+        return [self._seats[number] for number in sorted(self._seats)]
+
+    def start(self) -> None:
+        """Hires all workers; returns at once, jobs wait until the first one is warm."""
+        self._tasks = [asyncio.create_task(self._keep(number)) for number in range(self._count)]
+
+    async def stop(self) -> None:
+        """Ends all workers; open jobs end with PoolClosed."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for job in list(self._open):
+            if not job.answer.done():
+                job.answer.set_exception(PoolClosed())
+
+    def submit(
+        self,
+        task: str,
+        payload: object,
+        *,
+        on_start: Callable[[], None] = lambda: None,
+        on_progress: Callable[[Any], None] = lambda _: None,
+        timeout_s: float | None = None,
+    ) -> Job:
+        """Queues a task, first come first served. The time limit counts from its start."""
+        if self._closed:
+            raise PoolClosed
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        job = Job(next(self._numbers), task, payload, answer, on_start, on_progress, timeout_s)
+        self._open.add(job)
+        answer.add_done_callback(lambda _: self._open.discard(job))
+        self._waiting.put_nowait(job)
+        return job
+
+    async def run(
+        self,
+        task: str,
+        payload: object,
+        on_progress: Callable[[Any], None] = lambda _: None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Submits and waits. Raises Problem when the task refuses, dies or takes too long."""
+        return await self.submit(
+            task, payload, on_progress=on_progress, timeout_s=timeout_s
+        ).result()
+
+    async def _keep(self, number: int) -> None:
+        """One seat: hire, employ until the worker is gone, replace."""
+        deaths = early = 0
+        while True:
+            await asyncio.sleep(REPLACE_DELAY_S[min(early, len(REPLACE_DELAY_S) - 1)])
+            worker = self._hire()
+            show = partial(self._show, number, worker.pid, deaths)
+            job: Job | None = None
+            try:
+                show(ready=False)
+                warm = await worker.inbox.get() is not None
+                if warm:
+                    job = await self._employ(worker, show)
+            finally:
+                how = await worker.end()
+            deaths += 1
+            early = 0 if warm else early + 1
+            log.warning("worker gone", pid=worker.pid, how=how, task=job.task if job else None)
+            if job is not None:
+                died = Problem("worker_died", values={"how": how})
+                job.settle(Message(Word.REFUSED, job.number, died))
+
+    def _hire(self) -> _Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(
+            target=inside.main, args=(theirs, self._load, self._kernels), daemon=True
+        )
+        process.start()
+        theirs.close()  # else the end of the process would not end the pipe
+        return _Worker(process, ours)
+
+    def _show(
+        self, number: int, pid: int, deaths: int, *, ready: bool, task: str | None = None
+    ) -> None:
+        self._seats[number] = Seat(pid, ready, task, time.time_ns(), deaths)
+
+    async def _employ(self, worker: _Worker, show: Callable[..., None]) -> Job | None:
+        """Gives it job after job until it is gone. The job that went with it, if any."""
+        while True:
+            show(ready=True)
+            job = await self._next_job(worker)
+            if job is None:
+                return None
+            show(ready=True, task=job.task)
+            if not await self._serve(worker, job):
+                return job
+
+    async def _next_job(self, worker: _Worker) -> Job | None:
+        """The next job that is still wanted; None when the idle worker went."""
+        gone = asyncio.ensure_future(worker.inbox.get())
+        while True:
+            taken = asyncio.ensure_future(self._waiting.get())
+            try:
+                await asyncio.wait((gone, taken), return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
+                    if taken.done():
+                        self._waiting.put_nowait(taken.result())
+                    return None
+                if not taken.result().answer.done():
+                    gone.cancel()
+                    return taken.result()
+            finally:
+                taken.cancel()
+
+    async def _serve(self, worker: _Worker, job: Job) -> bool:
+        """Whether the worker is still there afterwards."""
+        worker.send(Order(job.number, job.task, job.payload))
+        job.begin(worker)
+        while True:
+            message = await worker.inbox.get()
+            if message is None:
+                return False
+            if message.word is Word.PROGRESS:
+                job.on_progress(message.value)
+            else:
+                job.settle(message)
+                return True
