@@ -161,7 +161,7 @@ def create_token(
     name: str,
     secret_hash: str,
     scopes: tuple[str, ...],
-    user_id: int,
+    user_id: int | None,
     at_ns: int,
     expires_at_ns: int | None = None,
 ) -> TokenRow:

@@ -11,14 +11,17 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from alembic import command
+from alembic import command, op
 from app.ledger import engines
 from app.ledger.engines import DatabaseUnusable
+from app.ledger.tables import TABLE_OPTIONS
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
 LOCK_S_MAX = 120
 POSTGRES_LOCK = 0x6B696D70  # "kimp"; PostgreSQL's advisory locks belong to one database
 MYSQL_LOCK = "kimp.migrate."  # MySQL's belong to the server, so the database's name follows
+
+FORWARD_ONLY = "kimp's migrations go forward only: to go back, restore the backup made before"
 
 
 async def migrate(url: sa.URL, revision: str = "head") -> None:
@@ -65,3 +68,16 @@ def _upgrade(conn: sa.Connection, revision: str) -> None:
     if conn.dialect.name == "sqlite":
         broken = conn.exec_driver_sql("PRAGMA foreign_key_check").first()
         assert broken is None, f"a migration left {broken} without its parent"
+
+
+def create_table(name: str, *items: sa.schema.SchemaItem) -> None:
+    """What a migration calls. MySQL commits each statement by itself, so an upgrade that was
+    killed half-way begins again: a table that is there already is left as it is."""
+    op.create_table(name, *items, if_not_exists=True, **TABLE_OPTIONS)
+
+
+def create_index(name: str, table: str, columns: list[str]) -> None:
+    """Like create_table. MySQL has no CREATE INDEX IF NOT EXISTS, so we look."""
+    known = sa.inspect(op.get_bind()).get_indexes(table)
+    if name not in {index["name"] for index in known}:
+        op.create_index(name, table, columns)

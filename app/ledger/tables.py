@@ -62,17 +62,17 @@ class Word(sa.types.TypeDecorator[Any]):
         return None if value is None else self.words(value)
 
 
+# Ids are never given twice, text compares by its bytes on every database.
+TABLE_OPTIONS: dict[str, Any] = {
+    "sqlite_autoincrement": True,
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+
+
 def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
-    """A table whose ids are never given twice and whose text compares by its bytes everywhere."""
-    return sa.Table(
-        name,
-        metadata,
-        *items,
-        sqlite_autoincrement=True,
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
-    )
+    return sa.Table(name, metadata, *items, **TABLE_OPTIONS)
 
 
 # 0001: accounts and settings
@@ -108,7 +108,7 @@ tokens = _table(
     sa.Column("name", sa.String(NAME_CHARS), nullable=False),
     sa.Column("secret_hash", sa.String(HASH_CHARS), nullable=False),
     sa.Column("scopes", Json(tuple[str, ...]), nullable=False),
-    sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE")),
     sa.Column("created_at_ns", sa.BigInteger, nullable=False),
     sa.Column("expires_at_ns", sa.BigInteger),
     sa.Column("used_at_ns", sa.BigInteger),
