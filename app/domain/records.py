@@ -51,13 +51,16 @@ class SessionRow(msgspec.Struct, frozen=True):
 
 
 class TokenRow(msgspec.Struct, frozen=True):
-    """An API token. id is the public part of `kimp_<id>_<secret>`; the secret is kept as a hash."""
+    """An API token. id is the public part of `kimp_<id>_<secret>`; the secret is kept as a hash.
+
+    user_id: None for one that the bootstrap token issued.
+    """
 
     id: str
     name: str
     secret_hash: str
     scopes: tuple[str, ...]
-    user_id: int
+    user_id: int | None
     created_at_ns: int
     expires_at_ns: int | None
     used_at_ns: int | None
