@@ -24,10 +24,12 @@ from app.ledger.studies import which
 from app.ledger.tables import (
     audit_events,
     datasets,
+    run_datasets,
     runs,
     setting_changes,
     settings,
     studies,
+    study_datasets,
     study_points,
     uploads,
 )
@@ -71,6 +73,31 @@ def datasets_with_sha(conn: sa.Connection, sha256: str) -> list[DatasetRow]:
     """What the same file became before, oldest first."""
     query = sa.select(datasets).where(datasets.c.sha256 == sha256).order_by(datasets.c.id)
     return [rows.dataset(row) for row in conn.execute(query)]
+
+
+def datasets_total(conn: sa.Connection) -> tuple[int, int]:
+    """(how many datasets there are, bytes of the files that they were read from)."""
+    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(datasets.c.file_bytes), 0))
+    count, file_bytes = conn.execute(query.select_from(datasets)).one()
+    return int(count), int(file_bytes)
+
+
+def dataset_uses(conn: sa.Connection, dataset_ids: Collection[str]) -> dict[str, list[str]]:
+    """Of each dataset that something was made from: the runs, then the studies, oldest first."""
+    numbers = [rows.number(rows.DATASET, dataset_id) for dataset_id in dataset_ids]
+    used: dict[str, list[str]] = {}
+    of_runs = sa.select(run_datasets).where(run_datasets.c.dataset_id.in_(numbers))
+    for row in conn.execute(of_runs.order_by(run_datasets.c.run_id)):
+        used.setdefault(f"{rows.DATASET}-{row.dataset_id}", []).append(f"{rows.RUN}-{row.run_id}")
+    of_studies = (
+        sa.select(study_datasets.c.dataset_id, studies.c.kind, studies.c.id)
+        .join(studies)
+        .where(study_datasets.c.dataset_id.in_(numbers))
+    )
+    for row in conn.execute(of_studies.order_by(studies.c.id)):
+        name = f"{rows.STUDY[row.kind]}-{row.id}"
+        used.setdefault(f"{rows.DATASET}-{row.dataset_id}", []).append(name)
+    return used
 
 
 def all_folders(conn: sa.Connection) -> frozenset[str]:

@@ -146,6 +146,7 @@ def _environment() -> Environment:
         made.filters[name] = _by_language(getattr(formats, name))
     for name in ("day", "moment", "second", "clock"):
         made.filters[name] = _by_zone(getattr(formats, name))
+        made.filters[f"utc_{name}"] = partial(getattr(formats, name), zone_name="UTC")
     made.globals.update(
         pages=PAGES,
         tabs=TABS,
@@ -176,19 +177,21 @@ def render(
     response = HTMLResponse(
         html(template, block, frame(request, seen) | context), status, headers=headers
     )
-    for name in CHOICES:
-        if request.query_params.get(name) in CHOICES[name]:
-            secure = request.url.scheme == "https"
-            remember(response, name, request.query_params[name], secure=secure)
+    for name, allowed in CHOICES.items():
+        value = request.query_params.get(name)
+        if value in allowed:
+            remember(response, name, value, secure=request.url.scheme == "https")
     return response
 
 
 def html(template: str, block: str | None, context: Mapping[str, object]) -> str:
     """Text of a template or of one of its blocks."""
     found = ENVIRONMENT.get_template(template)
+    parts = ENVIRONMENT.get_template("macros.html").make_module(dict(context))
+    known = {**context, "m": parts}
     if block is None:
-        return found.render(context)
-    return "".join(found.blocks[block](found.new_context(dict(context))))
+        return found.render(known)
+    return "".join(found.blocks[block](found.new_context(known)))
 
 
 def frame(request: Request, seen: Viewer) -> dict[str, Any]:
