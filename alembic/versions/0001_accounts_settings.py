@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("secret_hash", sa.String(64), nullable=False),
         sa.Column("scopes", LongText, nullable=False),
-        sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("user_id", Id, sa.ForeignKey("users.id", ondelete="CASCADE")),
         sa.Column("created_at_ns", sa.BigInteger, nullable=False),
         sa.Column("expires_at_ns", sa.BigInteger),
         sa.Column("used_at_ns", sa.BigInteger),

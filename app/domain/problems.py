@@ -77,6 +77,10 @@ CODES: dict[str, int] = {
     "too_many_streams": 429,
     "internal_error": 500,
     "not_ready": 503,
+    # security
+    "setup_code_wrong": 403,
+    "setup_done": 409,
+    "too_many_tokens": 409,
     # ledger
     "name_taken": 409,
     "dataset_in_use": 409,

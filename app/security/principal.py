@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from starlette.requests import HTTPConnection
+
+from app.security.limits import AGENT_LENGTH_MAX
+
 
 class Scope(StrEnum):
     """What a session or a token may do. Every scope includes reading."""
@@ -36,8 +40,31 @@ class Principal:
 
     @property
     def key(self) -> str:
-        """Names this session or token, not the person; for keeping what belongs to it apart."""
-        return f"session {self.session_id}" if self.is_session else f"token {self.token_id}"
+        """Names this session or token, not the person: whose streams, whose repeated forms."""
+        if self.session_id is not None:
+            return session_key(self.session_id)
+        return token_key(self.token_id or "KIMP_API_TOKEN")
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or (scope is Scope.READ and bool(self.scopes))
+
+
+def session_key(session_id: int) -> str:
+    return f"session {session_id}"
+
+
+def token_key(token_id: str) -> str:
+    return f"token {token_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request comes from, for limits, the list of sessions and the audit trail."""
+
+    ip: str
+    agent: str
+
+
+def visitor(connection: HTTPConnection) -> Visitor:
+    agent = connection.headers.get("user-agent", "")[:AGENT_LENGTH_MAX]
+    return Visitor(connection.state.ip, agent)

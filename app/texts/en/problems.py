@@ -104,4 +104,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Not enough memory",
         "The job needed more memory than it may use. Try fewer bars or coins at once.",
     ),
+    # security
+    "setup_code_wrong": (
+        "The code is wrong or too old",
+        "Take the newest code from the log. Each works once, for {minutes} minutes.",
+    ),
+    "setup_done": ("The first run is over", "An admin exists. Sign in instead."),
+    "too_many_tokens": ("Too many tokens", "{limit} tokens are in use. Revoke one first."),
 }
