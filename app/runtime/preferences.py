@@ -1,0 +1,176 @@
+"""Preferences: what Settings may change, its kinds and bounds; who changed what, and when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+import sqlalchemy as sa
+
+from app.domain.backtests import Direction, Params, Style
+from app.domain.problems import FieldError, Problem
+from app.domain.records import SettingRow
+from app.ledger import preferences as ledger
+from app.ledger import queries
+from app.ledger.database import Database
+from app.texts import formats
+
+Value = str | float | int | bool
+
+
+class Kind(Protocol):
+    """What a setting's value may be."""
+
+    @property
+    def expected(self) -> str:
+        """In a few language-neutral words."""
+
+    def admits(self, value: object) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of a few words."""
+
+    words: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return " | ".join(self.words)
+
+    def admits(self, value: object) -> bool:
+        return value in self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, both ends included."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    @property
+    def expected(self) -> str:
+        word = "whole number" if self.whole else "number"
+        return f"{word} {self.low:g}..{self.high:g}"
+
+    def admits(self, value: object) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
+            return False
+        return self.low <= value <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """On or off."""
+
+    expected: str = "true | false"
+
+    def admits(self, value: object) -> bool:
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of Settings; its name in both languages is `settings.<key>`."""
+
+    kind: Kind
+    default: Value
+
+
+_PARAMS = Params()
+_BPS = Number(0, 10_000)
+_EDGE = Number(-1e6, 1e6)
+_KRW = Number(1, 1e15)
+
+SETTINGS: dict[str, Setting] = {
+    "display.timezone": Setting(Choice(tuple(formats.ZONES)), "Asia/Seoul"),
+    "display.updown": Setting(Choice(("auto", "kr", "intl")), "auto"),
+    "display.density": Setting(Choice(("compact", "comfortable")), "compact"),
+    "uploads.max_gib": Setting(Number(0.001, 64), 1),
+    "backtest.style": Setting(Choice(tuple(Style)), _PARAMS.style),
+    "backtest.direction": Setting(Choice(tuple(Direction)), _PARAMS.direction),
+    "backtest.entry_bps": Setting(_EDGE, _PARAMS.entry_bps),
+    "backtest.exit_bps": Setting(_EDGE, _PARAMS.exit_bps),
+    "backtest.max_hold_bars": Setting(Number(0, 10_000_000, whole=True), _PARAMS.max_hold_bars),
+    "backtest.notional_krw": Setting(_KRW, _PARAMS.notional_krw),
+    "backtest.initial_capital_krw": Setting(_KRW, _PARAMS.initial_capital_krw),
+    "backtest.krw_fee_bps": Setting(_BPS, _PARAMS.krw_fee_bps),
+    "backtest.global_fee_bps": Setting(_BPS, _PARAMS.global_fee_bps),
+    "backtest.slippage_bps": Setting(_BPS, _PARAMS.slippage_bps),
+    "backtest.transfer_bars": Setting(Number(0, 10_000_000, whole=True), _PARAMS.transfer_bars),
+    "backtest.hedge": Setting(Switch(), _PARAMS.hedge),
+    "backtest.hedge_fee_bps": Setting(_BPS, _PARAMS.hedge_fee_bps),
+    "backtest.qty_step": Setting(Number(0, 1e9), _PARAMS.qty_step),
+}
+
+
+class Preference(msgspec.Struct, frozen=True):
+    """A setting as it stands. changed_*: None while it has its default.
+
+    previous: the value before the last change, None where that was the default.
+    """
+
+    key: str
+    value: Value
+    default: Value
+    expected: str
+    changed_at_ns: int | None = None
+    changed_by: str | None = None
+    previous: Value | None = None
+
+
+class Preferences:
+    """Reads and writes the settings of `SETTINGS`."""
+
+    def __init__(self, db: Database, clock: Callable[[], int] = time.time_ns) -> None:
+        self._db = db
+        self._clock = clock
+
+    async def all(self) -> dict[str, Preference]:
+        """Every setting, in the order of `SETTINGS`."""
+        stored = {row.key: row for row in await self._db.read(queries.list_settings)}
+        return {key: _preference(key, stored.get(key)) for key in SETTINGS}
+
+    async def get(self, key: str) -> Preference:
+        """Problem not_found for a key that is none of ours."""
+        if key not in SETTINGS:
+            raise Problem("not_found")
+        return _preference(key, await self._db.read(queries.get_setting, key))
+
+    async def put(self, key: str, value: object, by: str) -> Preference:
+        """Check and keep a value; None goes back to the default."""
+        if key not in SETTINGS:
+            raise Problem("not_found")
+        setting = SETTINGS[key]
+        if value is not None and not setting.kind.admits(value):
+            shown = msgspec.json.encode(value).decode()[:200]
+            place = FieldError(column="value", value=shown, expected=setting.kind.expected)
+            raise Problem("invalid_fields", errors=(place,))
+        encoded = None if value is None else msgspec.json.encode(value).decode()
+        return _preference(key, await self._db.write(_put, key, encoded, self._clock(), by))
+
+
+def _put(
+    conn: sa.Connection, key: str, value_json: str | None, at_ns: int, by: str
+) -> SettingRow | None:
+    ledger.put_setting(conn, key, value_json, at_ns, by)
+    return queries.get_setting(conn, key)
+
+
+def _preference(key: str, row: SettingRow | None) -> Preference:
+    setting = SETTINGS[key]
+    unset = Preference(key, setting.default, setting.default, setting.kind.expected)
+    if row is None:
+        return unset
+    value = msgspec.json.decode(row.value_json)
+    if not setting.kind.admits(value):  # kept by another version: its bounds were others
+        return unset
+    previous = None if row.previous_json is None else msgspec.json.decode(row.previous_json)
+    return Preference(
+        key, value, setting.default, setting.kind.expected, row.at_ns, row.by, previous
+    )
