@@ -70,19 +70,10 @@ def upgrade() -> None:
         sa.Column("detail", LongText, nullable=False),
     )
     create_table(
-        "settings",
-        sa.Column("key", sa.String(255), primary_key=True),
-        sa.Column("value_json", LongText, nullable=False),
-        sa.Column("previous_json", LongText),
-        sa.Column("at_ns", sa.BigInteger, nullable=False),
-        sa.Column("by", sa.String(255), nullable=False),
-    )
-    create_table(
         "setting_changes",
         sa.Column("id", Id, primary_key=True),
         sa.Column("key", sa.String(255), nullable=False),
-        sa.Column("old_json", LongText),
-        sa.Column("new_json", LongText),
+        sa.Column("value_json", LongText),
         sa.Column("at_ns", sa.BigInteger, nullable=False),
         sa.Column("by", sa.String(255), nullable=False),
     )

@@ -27,7 +27,6 @@ from app.ledger.tables import (
     run_datasets,
     runs,
     setting_changes,
-    settings,
     studies,
     study_datasets,
     study_points,
@@ -161,24 +160,46 @@ def list_points(conn: sa.Connection, study_id: str) -> list[StudyPointRow]:
 
 
 def get_setting(conn: sa.Connection, key: str) -> SettingRow | None:
-    row = conn.execute(sa.select(settings).where(settings.c.key == key)).first()
+    """None when it is not set, never or not any more."""
+    row = conn.execute(_settings().where(_changes.c.key == key)).first()
     return None if row is None else rows.setting(row)
 
 
 def list_settings(conn: sa.Connection) -> list[SettingRow]:
     """All that are set, by key."""
-    return [rows.setting(row) for row in conn.execute(sa.select(settings).order_by(settings.c.key))]
+    return [rows.setting(row) for row in conn.execute(_settings().order_by(_changes.c.key))]
 
 
 def list_setting_changes(conn: sa.Connection, key: str, limit: int) -> list[SettingChangeRow]:
     """The last changes of one setting, newest first; undo puts the first one's old_json back."""
-    query = (
-        sa.select(setting_changes)
-        .where(setting_changes.c.key == key)
-        .order_by(setting_changes.c.id.desc())
-        .limit(limit)
-    )
-    return [rows.setting_change(row) for row in conn.execute(query)]
+    query = sa.select(
+        _changes.c.id,
+        _changes.c.key,
+        _changes.c.previous_json.label("old_json"),
+        _changes.c.value_json.label("new_json"),
+        _changes.c.at_ns,
+        _changes.c.by,
+    ).where(_changes.c.key == key)
+    newest = query.order_by(_changes.c.id.desc()).limit(limit)
+    return [rows.setting_change(row) for row in conn.execute(newest)]
+
+
+_key, _id = setting_changes.c.key, setting_changes.c.id
+_before = sa.func.lag(setting_changes.c.value_json).over(partition_by=_key, order_by=_id)
+_age = sa.func.row_number().over(partition_by=_key, order_by=_id.desc())
+_changes = sa.select(
+    *setting_changes.c, _before.label("previous_json"), _age.label("age")
+).subquery()
+
+
+def _settings() -> rows.Query:
+    return sa.select(
+        _changes.c.key,
+        _changes.c.value_json,
+        _changes.c.previous_json,
+        _changes.c.at_ns,
+        _changes.c.by,
+    ).where(_changes.c.age == 1, _changes.c.value_json.is_not(None))
 
 
 def list_events(

@@ -26,6 +26,9 @@ from app.domain.records import (
 
 T = TypeVar("T")
 
+Fields = sa.Row[*tuple[Any, ...]]
+Query = sa.Select[*tuple[Any, ...]]
+
 UPLOAD, DATASET, RUN = "u", "d", "b"
 STUDY = {StudyKind.SWEEP: "s", StudyKind.WALKFORWARD: "w"}
 
@@ -62,9 +65,9 @@ def shown(text: str, chars_max: int) -> str:
 
 def page(
     conn: sa.Connection,
-    query: sa.Select[Any],
+    query: Query,
     id_column: sa.Column[Any],
-    build: Callable[[sa.Row[Any]], T],
+    build: Callable[[Fields], T],
     limit: int,
     cursor: str | None,
 ) -> tuple[list[T], str | None]:
@@ -80,47 +83,47 @@ def page(
     return [build(row) for row in rows], str(rows[-1]._mapping[id_column]) if more else None
 
 
-def user(row: sa.Row[Any]) -> UserRow:
+def user(row: Fields) -> UserRow:
     return UserRow(**row._mapping)
 
 
-def session(row: sa.Row[Any]) -> SessionRow:
+def session(row: Fields) -> SessionRow:
     return SessionRow(**row._mapping)
 
 
-def token(row: sa.Row[Any]) -> TokenRow:
+def token(row: Fields) -> TokenRow:
     return TokenRow(**{key: value for key, value in row._mapping.items() if key != "seq"})
 
 
-def audit(row: sa.Row[Any]) -> AuditRow:
+def audit(row: Fields) -> AuditRow:
     return AuditRow(**row._mapping)
 
 
-def setting(row: sa.Row[Any]) -> SettingRow:
+def setting(row: Fields) -> SettingRow:
     return SettingRow(**row._mapping)
 
 
-def setting_change(row: sa.Row[Any]) -> SettingChangeRow:
+def setting_change(row: Fields) -> SettingChangeRow:
     return SettingChangeRow(**row._mapping)
 
 
-def upload(row: sa.Row[Any]) -> UploadRow:
+def upload(row: Fields) -> UploadRow:
     return UploadRow(**{**row._mapping, "id": f"{UPLOAD}-{row.id}"})
 
 
-def dataset(row: sa.Row[Any]) -> DatasetRow:
+def dataset(row: Fields) -> DatasetRow:
     facts = {key: value for key, value in row._mapping.items() if key != "kind"}
     upload_id = None if row.upload_id is None else f"{UPLOAD}-{row.upload_id}"
     return DatasetRow(**{**facts, "id": f"{DATASET}-{row.id}", "upload_id": upload_id})
 
 
-def run(row: sa.Row[Any]) -> RunRow:
+def run(row: Fields) -> RunRow:
     return RunRow(**{**row._mapping, "id": f"{RUN}-{row.id}"})
 
 
-def study(row: sa.Row[Any]) -> StudyRow:
+def study(row: Fields) -> StudyRow:
     return StudyRow(**{**row._mapping, "id": f"{STUDY[row.kind]}-{row.id}"})
 
 
-def study_point(row: sa.Row[Any]) -> StudyPointRow:
+def study_point(row: Fields) -> StudyPointRow:
     return StudyPointRow(**{k: v for k, v in row._mapping.items() if k != "study_id"})

@@ -140,21 +140,13 @@ audit_events = _table(
     sa.Column("detail", LongText, nullable=False),
 )
 
-settings = _table(
-    "settings",
-    sa.Column("key", sa.String(NAME_CHARS), primary_key=True),
-    sa.Column("value_json", LongText, nullable=False),
-    sa.Column("previous_json", LongText),
-    sa.Column("at_ns", sa.BigInteger, nullable=False),
-    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
-)
-
+# Settings are a history that is only added to: the newest row of a key is its value, so two who
+# set one key at once both leave their row, and undo knows what was there before.
 setting_changes = _table(
     "setting_changes",
     sa.Column("id", Id, primary_key=True),
     sa.Column("key", sa.String(NAME_CHARS), nullable=False),
-    sa.Column("old_json", LongText),
-    sa.Column("new_json", LongText),
+    sa.Column("value_json", LongText),
     sa.Column("at_ns", sa.BigInteger, nullable=False),
     sa.Column("by", sa.String(NAME_CHARS), nullable=False),
     sa.Index("setting_changes_key", "key", "id"),
