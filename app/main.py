@@ -1,0 +1,138 @@
+"""create_app: the one place that knows every room and joins them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
+
+from app import __version__
+from app.jobs import timetable
+from app.ledger.database import Database
+from app.routers import auth, dashboard, data, guide, ops, static, streams, system
+from app.routers import backtests as backtest_pages
+from app.routers import settings as settings_page
+from app.routers import studies as study_pages
+from app.routers.api import backtests, datasets, docs, studies, tokens
+from app.routers.api import settings as settings_api
+from app.routers.problems import install_problem_handlers, refuse
+from app.runtime.accounts import Accounts
+from app.runtime.desk import Dependencies, Desk
+from app.runtime.preferences import Preferences
+from app.runtime.streams.hub import Hub
+from app.runtime.work.workbench import Workbench
+from app.security.guard import deny_undeclared
+from app.security.middleware import Door, wrap
+from app.settings import Settings
+
+# Every address that kimp answers: the JSON API, what runs beside it, the pages.
+ROUTERS = {
+    "api.datasets": datasets.router,
+    "api.backtests": backtests.router,
+    "api.studies": studies.router,
+    "api.settings": settings_api.router,
+    "api.tokens": tokens.router,
+    "api.docs": docs.router,
+    "streams": streams.router,
+    "ops": ops.router,
+    "static": static.router,
+    "auth": auth.router,
+    "dashboard": dashboard.router,
+    "data": data.router,
+    "backtests": backtest_pages.router,
+    "studies": study_pages.router,
+    "guide": guide.router,
+    "settings": settings_page.router,
+    "system": system.router,
+}
+
+
+class Kimp(FastAPI):
+    """The app behind its front door: nothing inside sees a request that the door refused."""
+
+    door: Door
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return wrap(super().build_middleware_stack(), self.door, refuse)
+
+
+def create_app(settings: Settings) -> Kimp:
+    """The whole service. Nothing is opened before its lifespan begins."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        async with _open_desk(settings) as desk:
+            app.state.desk = desk
+            yield
+
+    app = Kimp(
+        title="kimp",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(deny_undeclared)],
+    )
+    app.door = Door.at(settings.public_url, settings.trusted_proxies)
+    install_problem_handlers(app)
+    for router in ROUTERS.values():
+        app.include_router(router)
+    return app
+
+
+@asynccontextmanager
+async def _open_desk(settings: Settings) -> AsyncGenerator[Desk, None]:
+    """Open what the desk needs in order, close it in reverse."""
+    db = Database.open(settings.database_url)
+    hub = Hub()
+    preferences = Preferences(db)
+    accounts = Accounts(
+        db,
+        mode=settings.mode,
+        public_url=settings.public_url,
+        admin_password=settings.admin_password,
+        api_token=settings.api_token,
+        expel=hub.expel,
+    )
+    work = Workbench(
+        db,
+        hub,
+        data_dir=settings.data_dir,
+        worker_count=os.cpu_count() or 1,
+        dask_scheduler=settings.dask_scheduler,
+    )
+    desk = Desk(
+        db=db,
+        hub=hub,
+        work=work,
+        accounts=accounts,
+        preferences=preferences,
+        dependencies=Dependencies(
+            settings.database_url,
+            settings.redis_url,
+            settings.clickhouse_url,
+            settings.dask_scheduler,
+        ),
+        mode=settings.mode,
+        feeds=settings.feeds or "demo",
+        env=settings.env,
+        version=__version__,
+        public_url=settings.public_url,
+        data_dir=settings.data_dir,
+        started_at_ns=time.time_ns(),
+    )
+    await accounts.open()
+    await work.start()
+    clock = timetable(desk)
+    clock.start()
+    try:
+        yield desk
+    finally:
+        clock.shutdown(wait=False)
+        await work.stop()
+        await db.close()
