@@ -15,11 +15,15 @@ Metrics = dict[str, float | int | None]
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why something ended badly: a problem's code, its values and the places, kept as data."""
+    """Why something ended badly: a problem's code, its values and the places, kept as data.
+
+    lines: of a refused file, (number, text) of the lines around the first place.
+    """
 
     code: str
     values: dict[str, str | int | float] = {}
     errors: tuple[FieldError, ...] = ()
+    lines: tuple[tuple[int, str], ...] = ()
 
 
 class UserRow(msgspec.Struct, frozen=True):

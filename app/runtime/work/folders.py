@@ -1,0 +1,45 @@
+"""Folders: where this room keeps what under the data folder."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+PRIVATE = 0o700
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """uploads: files on their way in. datasets, runs: folders of columns. kernels: machine code."""
+
+    root: Path
+
+    @property
+    def uploads(self) -> Path:
+        return self.root / "uploads"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def kernels(self) -> Path:
+        return self.root / "kernels"
+
+    def make(self) -> None:
+        for folder in (self.uploads, self.datasets, self.runs, self.kernels):
+            folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+
+    def part(self, upload_id: str) -> Path:
+        """The file of an upload before it has been read."""
+        return self.uploads / f"{upload_id}.part"
+
+
+def new_name() -> str:
+    """The name of a folder that is about to be written."""
+    return secrets.token_hex(16)

@@ -1,0 +1,45 @@
+"""Orders: what the service asks of its workers, and what they answer. Values only, no imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from app.domain.datasets import DatasetFacts, Hints
+from app.domain.problems import Problem
+
+
+class Ingest(msgspec.Struct, frozen=True):
+    """Read the file `source`, called `name` by its owner, into `out/<folder>`."""
+
+    source: Path
+    name: str
+    hints: Hints
+    out: Path
+    folders: tuple[str, ...]
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """Make the built-in sample into `out/<folder>`."""
+
+    out: Path
+    folders: tuple[str, ...]
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A dataset that lies complete on disk and has no row yet."""
+
+    folder: str
+    facts: DatasetFacts
+
+
+class FileRefused(Problem):
+    """A refusal of a file, with (number, text) of the lines around the first place."""
+
+    def __init__(self, problem: Problem, lines: tuple[tuple[int, str], ...]) -> None:
+        super().__init__(problem.code, errors=problem.errors, values=problem.values)
+        self.lines = lines
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return FileRefused, (Problem(self.code, errors=self.errors, values=self.values), self.lines)
