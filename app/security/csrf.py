@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from starlette.datastructures import FormData
 from starlette.requests import HTTPConnection, Request
 
 from app.domain.problems import Problem
@@ -12,7 +13,7 @@ from app.security import tokens
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADER = "x-csrf-token"
 FIELD = "csrf"
-_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+_FIELDS, _FILES = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 def same_origin(connection: HTTPConnection) -> bool:
@@ -27,11 +28,18 @@ def same_origin(connection: HTTPConnection) -> bool:
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
-async def check(request: Request, expected: str | None) -> None:
-    """Raises csrf_failed unless the request is our own page's and repeats `expected`."""
+async def check(request: Request, expected: str | None) -> FormData | None:
+    """Raises csrf_failed unless the request is our own page's and repeats `expected`.
+
+    Gives the form where it was read.
+    """
     if not same_origin(request):
         raise Problem("csrf_failed")
-    check_token(await _sent(request), expected)
+    header = request.headers.get(HEADER)
+    form = await request.form() if _is_form(request, header) else None
+    field = form.get(FIELD) if form is not None else None
+    check_token(header or (field if isinstance(field, str) else None), expected)
+    return form
 
 
 def check_token(sent: str | None, expected: str | None) -> None:
@@ -40,13 +48,7 @@ def check_token(sent: str | None, expected: str | None) -> None:
         raise Problem("csrf_failed")
 
 
-async def _sent(request: Request) -> str | None:
-    header = request.headers.get(HEADER)
-    if header is not None or not _is_form(request):
-        return header
-    field = (await request.form()).get(FIELD)
-    return field if isinstance(field, str) else None
-
-
-def _is_form(request: Request) -> bool:
-    return request.headers.get("content-type", "").startswith(_FORMS)
+def _is_form(request: Request, header: str | None) -> bool:
+    """Whether to read the body as a form. With the token in a header, files are left unread."""
+    kind = request.headers.get("content-type", "")
+    return kind.startswith(_FIELDS) or (header is None and kind.startswith(_FILES))

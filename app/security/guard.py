@@ -5,7 +5,8 @@
     router = APIRouter(dependencies=[Depends(public())])           # anyone
 
 A route may declare more on top of its router's need. CSRF is checked here too: every unsafe
-request of a session, and every unsafe request to a public route, repeats a token.
+request of a session, and every unsafe request to a public route, repeats a token; and a form that
+is sent twice reaches its route once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection, Request
 
 from app.domain.problems import Problem
-from app.security import csrf
+from app.security import csrf, repeats
 from app.security.cookies import Cookies
 from app.security.principal import Principal, Scope
 
@@ -60,7 +61,7 @@ class Needs:
         if not principal.may(self.scope):
             raise Problem("scope_missing", values={"scope": self.scope})
         if principal.is_session:
-            await _check_csrf(connection, principal.csrf)
+            await _check_form(connection, principal.csrf, principal.key)
         return principal
 
 
@@ -74,7 +75,7 @@ class NeedsSession:
             raise SignInFirst(first_run=not await _accounts(connection).has_admin())
         if not principal.is_session:
             raise Problem("forbidden")
-        await _check_csrf(connection, principal.csrf)
+        await _check_form(connection, principal.csrf, principal.key)
         return principal
 
 
@@ -83,8 +84,9 @@ class Public:
     """Anyone. Nobody is asked who they are, so nothing here waits for the database."""
 
     async def __call__(self, connection: HTTPConnection) -> None:
-        if connection.scope.get("method", "GET") not in csrf.SAFE_METHODS:
-            await _check_csrf(connection, _accounts(connection).cookies.form(connection))
+        if _is_unsafe(connection):
+            token = _accounts(connection).cookies.form(connection)
+            await _check_form(connection, token, f"form {token}")
 
 
 Need = Needs | NeedsSession | Public
@@ -152,6 +154,13 @@ def _accounts(connection: HTTPConnection) -> KnowsPeople:
     return cast("KnowsPeople", connection.app.state.desk.accounts)
 
 
-async def _check_csrf(connection: HTTPConnection, expected: str | None) -> None:
-    if isinstance(connection, Request) and connection.method not in csrf.SAFE_METHODS:
-        await csrf.check(connection, expected)
+def _is_unsafe(connection: HTTPConnection) -> bool:
+    return connection.scope.get("method", "GET") not in csrf.SAFE_METHODS
+
+
+async def _check_form(connection: HTTPConnection, token: str | None, whose: str) -> None:
+    """An unsafe request must be our own page's, and has one effect however often it is sent."""
+    if _is_unsafe(connection) and isinstance(connection, Request):
+        form = await csrf.check(connection, token)
+        if form is not None:
+            await repeats.first_of(connection.scope, whose, form)

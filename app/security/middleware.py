@@ -1,4 +1,4 @@
-"""MIDDLEWARE, pure ASGI, outermost first: correlation, headers, host and method, body size."""
+"""MIDDLEWARE, pure ASGI, outermost first: correlation, headers, host, body size, repeats."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from app.domain.problems import Problem
 from app.security import headers, hosts
 from app.security.hosts import Network
 from app.security.limits import BODY_BYTES_MAX, REQUEST_ID_LENGTH_MAX
+from app.security.repeats import KeepsAnswers
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,%d}" % REQUEST_ID_LENGTH_MAX)
@@ -43,7 +44,7 @@ class Door:
 
 def wrap(app: ASGIApp, door: Door, refuse: Refuse) -> ASGIApp:
     """`app` behind the front door. refuse: how a problem is answered from outside the routes."""
-    guarded = _OwnName(_SmallBodies(app), door.hosts, refuse)
+    guarded = _OwnName(_SmallBodies(KeepsAnswers(app)), door.hosts, refuse)
     return _Correlation(_Headers(guarded, https=door.https), door.proxies)
 
 
