@@ -44,14 +44,12 @@ PAGES: dict[str, Page] = {
 # The phone's tab bar; the others stand under More.
 TABS = ("dashboard", "data", "backtests", "guide")
 
-# What a viewer may choose: name → allowed values, the default first. A cookie each.
+# Chosen per browser, by `?lang=` and `?theme=`, and kept in a cookie each; the default first.
 CHOICES: dict[str, tuple[str, ...]] = {
     "lang": ("ko", "en"),
     "theme": ("dark", "light", "auto"),
-    "updown": ("kr", "intl"),
-    "zone": tuple(formats.ZONES),
-    "density": ("compact", "comfortable"),
 }
+UPDOWN_OF_LANGUAGE = {"ko": "kr", "en": "intl"}
 VENUE_SHORT: dict[str, str] = {
     Venue.UPBIT: "UPB",
     Venue.BITHUMB: "BTH",
@@ -67,26 +65,34 @@ VENUE_SHORT: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """How this browser wants to see kimp."""
+    """How one person reads kimp. zone: IANA name. updown: kr (red is up) | intl (green is up)."""
 
     lang: Language
-    theme: str
-    updown: str
-    zone: str
-    density: str
+    zone: str = "Asia/Seoul"
+    theme: str = "dark"
+    updown: str = "kr"
+    density: str = "compact"
+
+
+async def look(connection: HTTPConnection) -> None:
+    """A page router's dependency: the stored display settings, from now on known to `viewer`."""
+    stored = await desk(connection).preferences.all()
+    connection.state.display = {
+        key: str(stored[f"display.{key}"].value) for key in ("timezone", "updown", "density")
+    }
 
 
 def viewer(connection: HTTPConnection) -> Viewer:
-    """From the address (`?lang=`, `?theme=`), else the cookies, else what the browser speaks."""
-    chosen = {name: _choice(connection, name) for name in CHOICES}
-    lang = cast(Language, chosen["lang"] or _spoken(connection))
-    updown = chosen["updown"] or ("kr" if lang == "ko" else "intl")
+    """From the address, the cookies, the stored settings, and what the browser speaks."""
+    lang = cast(Language, _choice(connection, "lang") or _spoken(connection))
+    stored: dict[str, str] = getattr(connection.state, "display", {})
+    updown = stored.get("updown", "auto")
     return Viewer(
         lang=lang,
-        theme=chosen["theme"] or CHOICES["theme"][0],
-        updown=updown,
-        zone=chosen["zone"] or CHOICES["zone"][0],
-        density=chosen["density"] or CHOICES["density"][0],
+        zone=stored.get("timezone", "Asia/Seoul"),
+        theme=_choice(connection, "theme") or CHOICES["theme"][0],
+        updown=UPDOWN_OF_LANGUAGE[lang] if updown == "auto" else updown,
+        density=stored.get("density", "compact"),
     )
 
 
@@ -184,8 +190,13 @@ def render(
     return response
 
 
+def fragment(seen: Viewer, template: str, block: str, **context: object) -> bytes:
+    """A block for a stream: the same for everyone who reads in this way."""
+    return html(template, block, words(seen) | context).encode()
+
+
 def html(template: str, block: str | None, context: Mapping[str, object]) -> str:
-    """Text of a template or of one of its blocks."""
+    """Text of a template or of one of its blocks; both know the macros as `m`."""
     found = ENVIRONMENT.get_template(template)
     parts = ENVIRONMENT.get_template("macros.html").make_module(dict(context))
     known = {**context, "m": parts}
@@ -194,20 +205,29 @@ def html(template: str, block: str | None, context: Mapping[str, object]) -> str
     return "".join(found.blocks[block](found.new_context(known)))
 
 
-def frame(request: Request, seen: Viewer) -> dict[str, Any]:
-    """What base.html shows around every page."""
-    now_ns = time.time_ns()
-    principal = getattr(request.state, "principal", None)
+def words(seen: Viewer) -> dict[str, Any]:
+    """What every template needs, with or without a request."""
     return {
-        "request": request,
         "viewer": seen,
         "t": partial(texts.text, seen.lang),
         "has_text": texts.has,
         "problem_text": partial(texts.problem, seen.lang),
-        "desk": getattr(request.app.state, "desk", None) and desk(request),
-        "principal": principal,
-        "csrf": getattr(principal, "csrf", ""),
-        "now_ns": now_ns,
-        "today": formats.weekday(seen.lang, now_ns, seen.zone),
+        "now_ns": time.time_ns(),
+        "desk": None,
+        "principal": None,
+        "csrf": "",
         "page": None,
+    }
+
+
+def frame(request: Request, seen: Viewer) -> dict[str, Any]:
+    """What base.html shows around every page. A page before the desk is laid has no badges."""
+    known = words(seen)
+    principal = getattr(request.state, "principal", None)
+    return known | {
+        "request": request,
+        "desk": getattr(request.app.state, "desk", None),
+        "principal": principal,
+        "csrf": getattr(principal, "csrf", None) or "",
+        "today": formats.weekday(seen.lang, known["now_ns"], seen.zone),
     }
