@@ -1,0 +1,1 @@
+"""What the backtest pages share: the form's reading, costs in plain figures, drawings."""
