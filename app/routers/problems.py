@@ -93,21 +93,24 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unexpected)
 
 
-def problem_response(connection: HTTPConnection, problem: Problem) -> Response:
-    """`problem` as JSON, or as a page where a browser asked for one."""
-    body = problem_body(connection, problem)
-    if isinstance(connection, Request) and wants_page(connection):
-        block = "problem" if connection.headers.get("hx-request") else None
-        return render(
-            connection,
-            "error.html",
-            block,
-            status=problem.status,
-            headers=_headers(problem),
-            problem=body,
-        )
-    return Response(
-        msgspec.json.encode(body), problem.status, _headers(problem), media_type=MEDIA_TYPE
+def refuse(connection: HTTPConnection, problem: Problem) -> Response:
+    """`problem` as JSON: all that a request gets which did not pass the front door."""
+    body = msgspec.json.encode(problem_body(connection, problem))
+    return Response(body, problem.status, problem_headers(problem), media_type=MEDIA_TYPE)
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """`problem` as JSON, or as a page or a fragment of one where a browser asked for it."""
+    if not wants_page(request):
+        return refuse(request, problem)
+    return render(
+        request,
+        "error.html",
+        "problem" if request.headers.get("hx-request") else None,
+        status=problem.status,
+        headers=problem_headers(problem),
+        problem=problem,
+        request_id=request.state.request_id,
     )
 
 
@@ -129,13 +132,13 @@ def problem_body(connection: HTTPConnection, problem: Problem) -> ProblemBody:
     )
 
 
-def wants_page(connection: HTTPConnection) -> bool:
+def wants_page(request: Request) -> bool:
     """A browser on one of our pages; whoever calls the API gets JSON."""
-    accepts_html = "text/html" in connection.headers.get("accept", "")
-    return accepts_html and not connection.scope["path"].startswith("/api/")
+    accepts_html = "text/html" in request.headers.get("accept", "")
+    return accepts_html and not request.url.path.startswith("/api/")
 
 
-def _headers(problem: Problem) -> dict[str, str]:
+def problem_headers(problem: Problem) -> dict[str, str]:
     headers = {}
     if problem.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any, cast
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from app import texts
 from app.domain.venues import KOREAN, Venue
@@ -115,7 +116,7 @@ def _spoken(connection: HTTPConnection) -> Language:
     return "ko"
 
 
-def remember(response: HTMLResponse, name: str, value: str, *, secure: bool) -> None:
+def remember(response: Response, name: str, value: str, *, secure: bool) -> None:
     """Keep a choice in this browser; scripts may read it (the theme key writes it)."""
     response.set_cookie(
         f"kimp_{name}", value, max_age=COOKIE_AGE_S, samesite="lax", secure=secure, path="/"
@@ -162,6 +163,7 @@ def _environment() -> Environment:
         korean_venues=KOREAN,
         zone_label=formats.zone_label,
         languages=texts.LANGUAGES,
+        once=partial(secrets.token_hex, 8),
     )
     return made
 

@@ -82,6 +82,10 @@ class Accounts:
         if made is not None:
             await self._record(made.name, Visitor("environment", ""), "setup", "ok")
 
+    async def sweep(self) -> None:
+        """By the timetable: forget sessions and tries whose time is over."""
+        await self._db.write(_forget, self._clock())
+
     async def has_admin(self) -> bool:
         if not self._admin_exists:
             self._admin_exists = await self._db.read(ledger.count_admins) > 0
@@ -350,10 +354,14 @@ def _create_only_admin(conn: sa.Connection, password_hash: str, now_ns: int) -> 
     return ledger.create_user(conn, ADMIN_NAME, password_hash, ALL, now_ns)
 
 
+def _forget(conn: sa.Connection, now_ns: int) -> None:
+    ledger.purge_sessions(conn, now_ns)
+    ledger.purge_attempts(conn, now_ns - limits.LOGIN_WINDOW_S * SECOND_NS)
+
+
 def _take_turn(conn: sa.Connection, subject: str, now_ns: int) -> int | None:
     """Count one try, or say in how many seconds to come back."""
     window_ns = limits.LOGIN_WINDOW_S * SECOND_NS
-    ledger.purge_attempts(conn, now_ns - window_ns)
     if ledger.count_attempts(conn, subject, now_ns - window_ns) >= limits.LOGIN_TRIES_MAX:
         return limits.LOGIN_WINDOW_S
     last_minute = ledger.count_attempts(conn, EVERYONE, now_ns - 60 * SECOND_NS)
@@ -375,7 +383,6 @@ def _create_session(
 ) -> None:
     """A good password clears its own tries; the oldest sessions make room."""
     ledger.clear_attempts(conn, subject)
-    ledger.purge_sessions(conn, now_ns)
     living = ledger.list_sessions(conn, user_id, now_ns)
     for session in living[limits.SESSIONS_PER_USER_MAX - 1 :]:
         ledger.delete_session(conn, session.id_hash)

@@ -1,0 +1,53 @@
+"""The API's own description: /openapi.json, and /docs for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.routers.api.encode import answer, refusals
+from app.routers.render import render
+from app.security.guard import needs, page
+
+PATHS = "/api/"
+_SECURITY = {
+    "token": {"type": "http", "scheme": "bearer", "description": "`kimp_<id>_<secret>`"},
+    "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
+}
+_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/openapi.json", dependencies=[Depends(needs("read"))])
+async def openapi(request: Request) -> Response:
+    return answer(described(request.app))
+
+
+@router.get("/docs", dependencies=[Depends(page())])
+async def docs(request: Request) -> Response:
+    return render(request, "docs.html")
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The framework's description with what it cannot know: how to sign in, how refusals look."""
+    if app.openapi_schema is None:
+        whole = app.openapi()
+        whole.setdefault("components", {})["securitySchemes"] = _SECURITY
+        for path, item in whole["paths"].items():
+            for operation in (item[method] for method in _METHODS & item.keys()):
+                if path.startswith(PATHS):
+                    operation["security"] = [{name: []} for name in _SECURITY]
+                _describe_refusals(operation["responses"])
+    return app.openapi_schema or {}
+
+
+def _describe_refusals(responses: dict[str, Any]) -> None:
+    """Wrong fields are problems here, also where a route left them to the framework."""
+    if "HTTPValidationError" in str(responses.get("422")):
+        responses["422"] = refusals("invalid_fields")[422]
+    if "422" in responses:
+        responses.setdefault("400", refusals("malformed_json")[400])
