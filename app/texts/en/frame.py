@@ -100,7 +100,7 @@ TEXTS: dict[str, str] = {
     "find.upload": "Upload a file",
     "find.tokens": "API tokens",
     "find.docs": "API documentation",
-    "field.expected": "Must be {expected}.",
+    "field.expected": "Expected: {expected}",
     "venue.upbit": "Upbit",
     "venue.bithumb": "Bithumb",
     "venue.binance": "Binance",

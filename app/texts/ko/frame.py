@@ -100,7 +100,7 @@ TEXTS: dict[str, str] = {
     "find.upload": "파일 올리기",
     "find.tokens": "API 토큰",
     "find.docs": "API 문서",
-    "field.expected": "{expected} 이어야 합니다.",
+    "field.expected": "기대: {expected}",
     "venue.upbit": "업비트",
     "venue.bithumb": "빗썸",
     "venue.binance": "바이낸스",
