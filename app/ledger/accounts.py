@@ -18,6 +18,7 @@ from app.ledger.tables import (
 )
 
 ADMIN = "admin"
+DELETED_MAX = 10_000
 
 
 def create_user(
@@ -120,35 +121,45 @@ def _living_sessions(now_ns: int) -> sa.Select[tuple[object, ...]]:
 
 
 def touch_session(conn: sa.Connection, id_hash: str, now_ns: int, idle_until_ns: int) -> None:
+    number = conn.scalar(sa.select(sessions.c.id).where(sessions.c.id_hash == id_hash))
     conn.execute(
         sessions.update()
-        .where(sessions.c.id_hash == id_hash)
+        .where(sessions.c.id == number)
         .values(seen_at_ns=now_ns, idle_until_ns=idle_until_ns)
     )
 
 
 def delete_session(conn: sa.Connection, id_hash: str) -> bool:
-    return conn.execute(sessions.delete().where(sessions.c.id_hash == id_hash)).rowcount == 1
+    return _delete(conn, sessions, sessions.c.id_hash == id_hash) == 1
 
 
 def delete_session_by_id(conn: sa.Connection, user_id: int, session_id: int) -> bool:
     """End one of the user's own sessions, chosen from the list."""
     mine = sa.and_(sessions.c.id == session_id, sessions.c.user_id == user_id)
-    return conn.execute(sessions.delete().where(mine)).rowcount == 1
+    return _delete(conn, sessions, mine) == 1
 
 
 def delete_sessions_of(conn: sa.Connection, user_id: int, except_hash: str | None = None) -> int:
     """End all sessions of a user but one; how many ended."""
-    gone = sessions.delete().where(sessions.c.user_id == user_id)
+    theirs = sessions.c.user_id == user_id
     if except_hash is not None:
-        gone = gone.where(sessions.c.id_hash != except_hash)
-    return conn.execute(gone).rowcount
+        theirs = sa.and_(theirs, sessions.c.id_hash != except_hash)
+    return _delete(conn, sessions, theirs)
 
 
 def purge_sessions(conn: sa.Connection, now_ns: int) -> int:
     """Remove sessions whose time is over; how many."""
     over = sa.or_(sessions.c.idle_until_ns <= now_ns, sessions.c.until_ns <= now_ns)
-    return conn.execute(sessions.delete().where(over)).rowcount
+    return _delete(conn, sessions, over)
+
+
+def _delete(conn: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
+    """Delete by primary key, at most DELETED_MAX rows; how many.
+
+    MySQL locks what it walks through: deleting by different indexes could deadlock.
+    """
+    ids = conn.scalars(sa.select(table.c.id).where(which).limit(DELETED_MAX)).all()
+    return conn.execute(table.delete().where(table.c.id.in_(ids))).rowcount
 
 
 # API tokens
@@ -228,11 +239,12 @@ def count_attempts(conn: sa.Connection, subject: str, since_ns: int) -> int:
 
 def clear_attempts(conn: sa.Connection, subject: str) -> None:
     subject = rows.shown(subject, tables.NAME_CHARS)
-    conn.execute(login_attempts.delete().where(login_attempts.c.subject == subject))
+    _delete(conn, login_attempts, login_attempts.c.subject == subject)
 
 
 def purge_attempts(conn: sa.Connection, before_ns: int) -> int:
-    return conn.execute(login_attempts.delete().where(login_attempts.c.at_ns < before_ns)).rowcount
+    """Remove old attempts; how many."""
+    return _delete(conn, login_attempts, login_attempts.c.at_ns < before_ns)
 
 
 # The first-run code

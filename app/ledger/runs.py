@@ -11,9 +11,8 @@ from app.domain.problems import Problem
 from app.domain.records import Failure, Metrics, RunRow
 from app.ledger import rows
 from app.ledger.datasets import lock_datasets
+from app.ledger.lives import ACTIVE, move
 from app.ledger.tables import run_datasets, runs
-
-ACTIVE = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
 def dataset_ids(spec: RunSpec) -> list[str]:
@@ -85,9 +84,8 @@ def cancel_run(conn: sa.Connection, run_id: str, at_ns: int) -> bool:
 def _move(
     conn: sa.Connection, run_id: str, before: tuple[RunStatus, ...], **changes: object
 ) -> bool:
-    """Change the run if it is still in one of these states: the first to come decides."""
-    here = sa.and_(runs.c.id == rows.number(rows.RUN, run_id), runs.c.status.in_(before))
-    return conn.execute(runs.update().where(here).values(changes)).rowcount == 1
+    here = runs.c.id == rows.number(rows.RUN, run_id)
+    return move(conn, runs, here, before, changes)
 
 
 def delete_run(conn: sa.Connection, run_id: str) -> RunRow | None:
@@ -107,17 +105,8 @@ def delete_run(conn: sa.Connection, run_id: str) -> RunRow | None:
 
 def fail_running(conn: sa.Connection, failure: Failure, at_ns: int) -> list[str]:
     """At start: runs whose process is gone have failed; their public ids. Queued ones stay."""
-    lost = list(
-        conn.scalars(
-            sa.select(runs.c.id)
-            .where(runs.c.status == RunStatus.RUNNING)
-            .order_by(runs.c.id)
-            .with_for_update()
-        )
+    running = conn.scalars(
+        sa.select(runs.c.id).where(runs.c.status == RunStatus.RUNNING).order_by(runs.c.id)
     )
-    conn.execute(
-        runs.update()
-        .where(runs.c.id.in_(lost))
-        .values(status=RunStatus.FAILED, failure=failure, finished_at_ns=at_ns)
-    )
-    return [f"{rows.RUN}-{number}" for number in lost]
+    ids = [f"{rows.RUN}-{number}" for number in running.all()]
+    return [run_id for run_id in ids if fail_run(conn, run_id, failure, at_ns)]

@@ -19,7 +19,8 @@ from app.domain.records import (
 )
 from app.ledger import rows
 from app.ledger.datasets import lock_datasets
-from app.ledger.runs import ACTIVE, dataset_ids
+from app.ledger.lives import ACTIVE, move
+from app.ledger.runs import dataset_ids
 from app.ledger.tables import studies, study_datasets, study_points
 
 
@@ -110,9 +111,7 @@ def cancel_study(conn: sa.Connection, study_id: str, at_ns: int) -> bool:
 def _move(
     conn: sa.Connection, study_id: str, before: tuple[RunStatus, ...], **changes: object
 ) -> bool:
-    """Change the study if it is still in one of these states: the first to come decides."""
-    here = sa.and_(which(study_id), studies.c.status.in_(before))
-    return conn.execute(studies.update().where(here).values(changes)).rowcount == 1
+    return move(conn, studies, which(study_id), before, changes)
 
 
 def which(study_id: str) -> sa.ColumnElement[bool]:
@@ -139,15 +138,10 @@ def delete_study(conn: sa.Connection, study_id: str) -> StudyRow | None:
 
 def fail_running(conn: sa.Connection, failure: Failure, at_ns: int) -> list[str]:
     """At start: studies whose process is gone have failed; their public ids. Queued ones stay."""
-    lost = conn.execute(
-        sa.select(studies.c.id, studies.c.kind)
+    running = conn.execute(
+        sa.select(studies.c.kind, studies.c.id)
         .where(studies.c.status == RunStatus.RUNNING)
         .order_by(studies.c.id)
-        .with_for_update()
-    ).all()
-    conn.execute(
-        studies.update()
-        .where(studies.c.id.in_([row.id for row in lost]))
-        .values(status=RunStatus.FAILED, failure=failure, finished_at_ns=at_ns)
     )
-    return [f"{rows.STUDY[row.kind]}-{row.id}" for row in lost]
+    ids = [f"{rows.STUDY[kind]}-{number}" for kind, number in running.all()]
+    return [study_id for study_id in ids if fail_study(conn, study_id, failure, at_ns)]
