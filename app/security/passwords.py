@@ -15,6 +15,7 @@ MEMORY_KIB = 64 * 1024
 ROUNDS = 3
 DISTINCT_MIN = 5
 _TOP = Path(__file__).with_name("top_passwords.txt")
+_RUNS = ("1234567890" * 4, "abcdefghijklmnopqrstuvwxyz", "qwertyuiopasdfghjklzxcvbnm")
 _REPEATED = re.compile(r"(.{1,8})\1+.{0,7}", re.DOTALL)
 
 
@@ -58,11 +59,18 @@ def weakness(password: str, user_name: str) -> str | None:
     if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
         return f"{PASSWORD_LENGTH_MIN}..{PASSWORD_LENGTH_MAX} characters"
     lower = password.casefold()
-    if lower in _top() or len(set(lower)) < DISTINCT_MIN or _REPEATED.fullmatch(lower):
-        return "not a well-known or repeated password"
+    if lower in _top() or _is_pattern(lower):
+        return "not a well-known password or a pattern"
     if user_name.casefold() in lower and len(user_name) * 2 > len(lower):
         return "not the user name"
     return None
+
+
+def _is_pattern(lower: str) -> bool:
+    """A few letters, a word again and again, or keys in their order."""
+    if len(set(lower)) < DISTINCT_MIN or _REPEATED.fullmatch(lower):
+        return True
+    return any(lower in run or lower[::-1] in run for run in _RUNS)
 
 
 @functools.cache

@@ -1,0 +1,79 @@
+"""Accounts on a real database with a clock that tests move, and quick password hashes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from app.domain.secret import Secret
+from app.ledger.database import Database
+from app.runtime.accounts import Accounts
+from app.security.passwords import Passwords
+from app.security.principal import Visitor
+
+PASSWORD = "correct horse battery"
+API_TOKEN = "bootstrap-token-of-thirty-two-letters"
+HERE = Visitor("192.0.2.7", "Firefox")
+MINUTE_NS = 60 * 10**9
+
+
+@dataclass
+class Clock:
+    """Stands still until a test moves it."""
+
+    now_ns: int = 1_800_000_000 * 10**9
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.now_ns += round(minutes * MINUTE_NS)
+
+
+@dataclass
+class House:
+    """The accounts of one installation, what they told the terminal, whose streams they ended."""
+
+    db: Database
+    clock: Clock = field(default_factory=Clock)
+    told: list[str] = field(default_factory=list)
+    expelled: list[str] = field(default_factory=list)
+
+    def accounts(
+        self,
+        *,
+        mode: str = "paper",
+        public_url: str = "http://127.0.0.1:8000",
+        admin_password: str | None = None,
+    ) -> Accounts:
+        """A process that starts on this installation."""
+        return Accounts(
+            self.db,
+            mode=mode,
+            public_url=public_url,
+            admin_password=Secret(admin_password) if admin_password else None,
+            api_token=Secret(API_TOKEN),
+            expel=self.expelled.append,
+            passwords=Passwords(memory_kib=64, rounds=1),
+            clock=self.clock,
+            announce=self.told.append,
+        )
+
+    def code(self) -> str:
+        """The code that was printed last."""
+        words = self.told[-1].split()
+        return words[words.index("code") + 1]
+
+
+@pytest.fixture
+def house(sqlite_database: Database) -> House:
+    return House(sqlite_database)
+
+
+@pytest.fixture
+async def accounts(house: House) -> Accounts:
+    """With an admin of PASSWORD."""
+    opened = house.accounts(admin_password=PASSWORD)
+    await opened.open()
+    return opened
