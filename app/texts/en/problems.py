@@ -61,6 +61,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No file came with the form",
         "Send one multipart part named file with a file name.",
     ),
+    "timeframes_differ": (
+        "The timeframes differ",
+        "{one} has bars of {one_s} s, {other} of {other_s} s. All candles of a run must agree.",
+    ),
     "too_many_points": (
         "Too many points",
         "The lists make {points} combinations; at most {limit} are evaluated.",
@@ -76,6 +80,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_much_work": (
         "Too much work is waiting",
         "{limit} jobs wait already. Let some finish or cancel them.",
+    ),
+    "result_damaged": (
+        "The stored result is damaged",
+        "{file} cannot be read. Start the run again; its data is untouched.",
     ),
     "worker_died": (
         "The worker process died",
@@ -111,4 +119,153 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "setup_done": ("The first run is over", "An admin exists. Sign in instead."),
     "too_many_tokens": ("Too many tokens", "{limit} tokens are in use. Revoke one first."),
+    # history
+    "file_empty": (
+        "The file is empty",
+        "There is nothing in it, or nothing but blank lines.",
+    ),
+    "file_without_rows": (
+        "The file has no row",
+        "There is a header, but no row with a value under it.",
+    ),
+    "file_binary": (
+        "This is not a text file",
+        "It looks like {value}. Expected: {expected}.",
+    ),
+    "file_spreadsheet": (
+        "This is an Excel workbook",
+        "Open it and save the sheet as CSV, then upload that.",
+    ),
+    "file_has_nul": (
+        "The file holds a NUL byte",
+        "Row {row} is damaged: text never holds a NUL.",
+    ),
+    "file_undecodable": (
+        "The text cannot be decoded",
+        "Row {row} holds {value}, which is not {expected}.",
+    ),
+    "gzip_broken": (
+        "The gzip file is damaged",
+        "It cannot be unpacked to its end: {value}.",
+    ),
+    "zip_broken": (
+        "The zip file is damaged",
+        "It cannot be unpacked: {value}. Expected: {expected}.",
+    ),
+    "zip_not_single": (
+        "The zip holds more or less than one file",
+        "Found {value} files; expected {expected}.",
+    ),
+    "zip_encrypted": (
+        "The zip is locked with a password",
+        "Pack the file again without one.",
+    ),
+    "expands_too_far": (
+        "The file unpacks to too much",
+        "Allowed: {expected}.",
+    ),
+    "parquet_broken": (
+        "The Parquet file cannot be read",
+        "{value}",
+    ),
+    "json_broken": (
+        "The JSON cannot be read",
+        "Row {row}, near {value}: expected {expected}.",
+    ),
+    "too_many_columns": (
+        "Too many columns",
+        "Row {row} has {value} columns; expected {expected}.",
+    ),
+    "field_too_long": (
+        "A field is too long",
+        "Row {row} {column}: expected {expected}.",
+    ),
+    "quotes_broken": (
+        "Quotes do not close",
+        "Row {row}: expected {expected}.",
+    ),
+    "columns_unsure": (
+        "Which column is which?",
+        "Detection is not sure of: {columns}. Say which column holds what.",
+    ),
+    "column_unknown": (
+        "There is no such column",
+        "{value} was named; the file offers {expected}.",
+    ),
+    "tz_unknown": (
+        "The time zone is unknown",
+        "{value} is none. Expected: {expected}.",
+    ),
+    "row_fields": (
+        "A row has the wrong number of fields",
+        "Row {row} has {value}; expected {expected}.",
+    ),
+    "value_missing": (
+        "A value is missing",
+        "Row {row} {column} is empty; expected {expected}.",
+    ),
+    "value_not_number": (
+        "A value is not a number",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "value_not_finite": (
+        "A value is not finite",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "value_not_positive": (
+        "A price is not positive",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "value_negative": (
+        "A volume is negative",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "high_below_low": (
+        "The high is below the low",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "price_outside_range": (
+        "A price lies outside its own candle",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "time_unreadable": (
+        "A time cannot be read",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "time_ambiguous": (
+        "A time can mean two things",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "time_forms_mixed": (
+        "Times are written in different ways",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "time_out_of_range": (
+        "A time is out of range",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "time_off_grid": (
+        "A time is off the timeframe's grid",
+        "Row {row} {column} reads {value}; expected {expected}.",
+    ),
+    "timeframe_unknown": (
+        "The timeframe cannot be told",
+        "Expected: {expected}. Name the timeframe at upload.",
+    ),
+    "timeframes_mixed": (
+        "Several timeframes in one file",
+        "Row {row} {column} reads {value}; the rows before {expected}.",
+    ),
+    "coins_mixed": (
+        "Several markets in one file",
+        "Row {row} {column} reads {value}; the rows before {expected}.",
+    ),
+    "rows_conflict": (
+        "Two rows of one time differ",
+        "Row {row} {column} reads {value}, but {expected}.",
+    ),
+    "dataset_damaged": (
+        "The stored dataset is damaged",
+        "{column} is not what was stored. Delete the dataset and upload its file again.",
+    ),
 }

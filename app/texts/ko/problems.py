@@ -70,6 +70,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "양식에 파일이 없습니다",
         "파일 이름이 있는 file 이라는 multipart 부분 하나를 보내십시오.",
     ),
+    "timeframes_differ": (
+        "봉 간격이 서로 다릅니다",
+        "{one}의 봉은 {one_s}초, {other}의 봉은 {other_s}초입니다. 한 실행의 봉 간격은 같아야 합니다.",
+    ),
     "too_many_points": (
         "조합이 너무 많습니다",
         "목록들이 {points}개의 조합을 만듭니다. 최대 {limit}개까지 계산합니다.",
@@ -85,6 +89,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_much_work": (
         "대기 중인 작업이 너무 많습니다",
         "이미 {limit}개가 대기 중입니다. 끝나기를 기다리거나 취소하십시오.",
+    ),
+    "result_damaged": (
+        "저장된 결과가 손상되었습니다",
+        "{file} 파일을 읽을 수 없습니다. 다시 실행하십시오. 데이터는 그대로입니다.",
     ),
     "worker_died": (
         "작업 프로세스가 죽었습니다",
@@ -122,5 +130,154 @@ TEXTS: dict[str, tuple[str, str]] = {
     "too_many_tokens": (
         "토큰이 너무 많습니다",
         "토큰 {limit}개를 쓰고 있습니다. 먼저 하나를 없애세요.",
+    ),
+    # history
+    "file_empty": (
+        "빈 파일입니다",
+        "아무 내용이 없거나 빈 줄만 있습니다.",
+    ),
+    "file_without_rows": (
+        "데이터 행이 없습니다",
+        "머리글만 있고 값이 있는 행이 없습니다.",
+    ),
+    "file_binary": (
+        "텍스트 파일이 아닙니다",
+        "{value} 파일로 보입니다. 받을 수 있는 형식: {expected}.",
+    ),
+    "file_spreadsheet": (
+        "엑셀 통합 문서입니다",
+        "열어서 시트를 CSV로 저장한 뒤 올려 주세요.",
+    ),
+    "file_has_nul": (
+        "NUL 바이트가 있습니다",
+        "{row}행이 손상되었습니다. 텍스트에는 NUL이 있을 수 없습니다.",
+    ),
+    "file_undecodable": (
+        "글자를 해석할 수 없습니다",
+        "{row}행의 {value} 바이트는 {expected}이 아닙니다.",
+    ),
+    "gzip_broken": (
+        "gzip 파일이 손상되었습니다",
+        "끝까지 풀 수 없습니다: {value}.",
+    ),
+    "zip_broken": (
+        "zip 파일이 손상되었습니다",
+        "풀 수 없습니다: {value}. 기대: {expected}.",
+    ),
+    "zip_not_single": (
+        "zip 안의 파일이 하나가 아닙니다",
+        "{value}개가 있습니다. 기대: {expected}.",
+    ),
+    "zip_encrypted": (
+        "암호가 걸린 zip입니다",
+        "암호 없이 다시 압축해 주세요.",
+    ),
+    "expands_too_far": (
+        "압축을 풀면 너무 커집니다",
+        "허용: {expected}.",
+    ),
+    "parquet_broken": (
+        "Parquet 파일을 읽을 수 없습니다",
+        "{value}",
+    ),
+    "json_broken": (
+        "JSON을 읽을 수 없습니다",
+        "{row}행 {value} 부근: {expected} 형식이어야 합니다.",
+    ),
+    "too_many_columns": (
+        "열이 너무 많습니다",
+        "{row}행에 {value}개 열이 있습니다. 기대: {expected}.",
+    ),
+    "field_too_long": (
+        "칸이 너무 깁니다",
+        "{row}행 {column}: 기대 {expected}.",
+    ),
+    "quotes_broken": (
+        "따옴표가 닫히지 않았습니다",
+        "{row}행: 따옴표는 같은 줄에서 닫혀야 합니다.",
+    ),
+    "columns_unsure": (
+        "어느 열이 무엇인가요?",
+        "다음 열을 확신할 수 없습니다: {columns}. 무엇이 담긴 열인지 골라 주세요.",
+    ),
+    "column_unknown": (
+        "그런 열이 없습니다",
+        "{value}을(를) 지정했지만 파일에는 {expected}이(가) 있습니다.",
+    ),
+    "tz_unknown": (
+        "모르는 시간대입니다",
+        "{value}은(는) 시간대가 아닙니다. 기대: {expected}.",
+    ),
+    "row_fields": (
+        "행의 칸 수가 다릅니다",
+        "{row}행에 {value}칸이 있습니다. 기대: {expected}.",
+    ),
+    "value_missing": (
+        "값이 비어 있습니다",
+        "{row}행 {column}이(가) 비어 있습니다. 기대: {expected}.",
+    ),
+    "value_not_number": (
+        "숫자가 아닙니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "value_not_finite": (
+        "유한한 수가 아닙니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "value_not_positive": (
+        "가격이 0보다 크지 않습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "value_negative": (
+        "거래량이 음수입니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "high_below_low": (
+        "고가가 저가보다 낮습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "price_outside_range": (
+        "가격이 고가와 저가 밖에 있습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "time_unreadable": (
+        "시각을 읽을 수 없습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "time_ambiguous": (
+        "시각이 두 가지로 읽힙니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "time_forms_mixed": (
+        "시각 표기가 섞여 있습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "time_out_of_range": (
+        "시각이 범위를 벗어났습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "time_off_grid": (
+        "시각이 봉 간격에 맞지 않습니다",
+        "{row}행 {column}: {value}. 기대: {expected}.",
+    ),
+    "timeframe_unknown": (
+        "봉 간격을 알 수 없습니다",
+        "기대: {expected}. 올릴 때 봉 간격을 지정해 주세요.",
+    ),
+    "timeframes_mixed": (
+        "여러 봉 간격이 섞여 있습니다",
+        "{row}행 {column}: {value}. 앞의 행: {expected}.",
+    ),
+    "coins_mixed": (
+        "여러 종목이 섞여 있습니다",
+        "{row}행 {column}: {value}. 앞의 행: {expected}.",
+    ),
+    "rows_conflict": (
+        "같은 시각의 두 행이 다릅니다",
+        "{row}행 {column}: {value}. 그러나 {expected}.",
+    ),
+    "dataset_damaged": (
+        "저장된 데이터가 손상되었습니다",
+        "{column}이(가) 저장한 것과 다릅니다. 데이터를 지우고 파일을 다시 올려 주세요.",
     ),
 }

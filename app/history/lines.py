@@ -1,0 +1,149 @@
+"""Bytes → text: UTF-8 or CP949, any line ends, in chunks of whole lines that know their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from app.history.limits import CHUNK_BYTES, FIELD_BYTES_MAX, HEAD_BYTES, LINE_BYTES_MAX
+from app.history.refusals import refuse
+
+ENCODINGS = ("utf-8", "cp949")
+"""Tried in this order, each for the whole file."""
+_BOM = b"\xef\xbb\xbf"
+_BINARY_STARTS = {
+    b"\x89PNG": "PNG",
+    b"%PDF": "PDF",
+    b"\xff\xd8\xff": "JPEG",
+    b"\x7fELF": "ELF",
+    b"\xd0\xcf\x11\xe0": "XLS",
+    b"7z\xbc\xaf": "7z",
+    b"Rar!": "RAR",
+    b"ARROW1": "Arrow",
+    b"SQLite format 3": "SQLite",
+}
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r\f\0"))
+
+
+class Undecodable(Exception):
+    """The text is not in this encoding: at this line, for this reason."""
+
+    def __init__(self, line: int, value: str) -> None:
+        super().__init__(line, value)
+        self.line = line
+        self.value = value
+
+
+class Chunk(NamedTuple):
+    """Whole lines: UTF-8, `\\n` after each, no NUL; `first_line` is the 1-based number."""
+
+    text: bytes
+    first_line: int
+
+
+def chunks(
+    decoded: Iterable[bytes], encoding: str, *, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[Chunk]:
+    """Cut decoded bytes into chunks. Raises `Undecodable`, and refuses NUL and endless lines."""
+    line = 1
+    for raw in _whole_lines(decoded, chunk_bytes):
+        text = _utf8(raw, encoding, line)
+        if b"\0" in text:
+            raise _nul(text, line)
+        yield Chunk(text, line)
+        line += text.count(b"\n")
+
+
+def head(decoded: Iterable[bytes], encoding: str) -> Chunk:
+    """The first lines, from which detection decides; refuses what is not text at all."""
+    pieces: list[bytes] = []
+    for block in decoded:
+        pieces.append(block)
+        if sum(map(len, pieces)) >= HEAD_BYTES:
+            break
+    start = b"".join(pieces)
+    _refuse_binary(start)
+    for chunk in chunks([start], encoding, chunk_bytes=HEAD_BYTES):
+        return chunk
+    raise refuse("file_empty", expected="> 0 bytes")
+
+
+def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[bytes]:
+    pieces: list[bytes] = []
+    size = 0
+    lines = 0
+    for block in _newlines(decoded):
+        pieces.append(block)
+        size += len(block)
+        if size < chunk_bytes:
+            continue
+        joined = b"".join(pieces)
+        end = joined.rfind(b"\n") + 1
+        if len(joined) - end > LINE_BYTES_MAX:
+            lines += joined.count(b"\n")
+            raise _endless(joined[end:], lines + 1)
+        if end:
+            lines += joined.count(b"\n", 0, end)
+            yield joined[:end]
+        pieces = [joined[end:]]
+        size = len(pieces[0])
+    if rest := b"".join(pieces):
+        yield rest if rest.endswith(b"\n") else rest + b"\n"
+
+
+def _newlines(decoded: Iterable[bytes]) -> Iterator[bytes]:
+    """Every line end as `\\n`; a `\\r` at a block's end waits for what follows. No BOM."""
+    held = b""
+    at_start = True
+    for block in decoded:
+        text = held + block
+        if at_start:
+            if len(text) < len(_BOM):
+                held = text
+                continue
+            text = text.removeprefix(_BOM)
+            at_start = False
+        held = text[-1:] if text.endswith(b"\r") else b""
+        if held:
+            text = text[:-1]
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        yield text
+    if held:
+        yield held.replace(b"\r", b"\n")
+
+
+def _utf8(raw: bytes, encoding: str, first_line: int) -> bytes:
+    if raw.isascii():
+        return raw
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = first_line + raw.count(b"\n", 0, error.start)
+        raise Undecodable(line, raw[error.start : error.end].hex(" ")) from error
+    return raw if encoding == "utf-8" else text.encode()
+
+
+def _nul(text: bytes, first_line: int) -> Exception:
+    at = text.index(b"\0")
+    start = text.rfind(b"\n", 0, at) + 1
+    shown = text[start : text.index(b"\n", at)].decode(errors="replace")
+    row = first_line + text.count(b"\n", 0, at)
+    return refuse("file_has_nul", row=row, value=shown.replace("\0", "\\0"), expected="no NUL")
+
+
+def _endless(rest: bytes, line: int) -> Exception:
+    shown = rest[:FIELD_BYTES_MAX].decode(errors="replace")
+    expected = f"a line <= {LINE_BYTES_MAX} bytes, a field <= {FIELD_BYTES_MAX}"
+    return refuse("field_too_long", row=line, value=shown, expected=expected)
+
+
+def _refuse_binary(start: bytes) -> None:
+    for magic, kind in _BINARY_STARTS.items():
+        if start.startswith(magic):
+            raise refuse("file_binary", value=kind, expected="CSV, JSON or Parquet")
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise refuse("file_undecodable", row=1, value="UTF-16", expected="UTF-8 or CP949")
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    if controls > 0 and (controls + start.count(b"\0")) * 100 > len(start):
+        raise refuse("file_binary", value=start[:8].hex(" "), expected="CSV, JSON or Parquet")

@@ -1,0 +1,69 @@
+"""Order of rows: sorting, identical and conflicting duplicates, the timeframe and its grid."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.history.times import NS_PER_S
+
+_Times = NDArray[np.int64]
+_DISTINCT_GAPS_FAST = 16
+
+
+class Order(NamedTuple):
+    """rows: which rows to keep, in the order of time; None keeps all as they are. The file was
+    sorted when its times never fell. equal: neighbours (kept row, dropped row) of one time."""
+
+    rows: NDArray[np.intp] | None
+    is_sorted: bool
+    equal: NDArray[np.intp]
+
+
+def of(time_ns: _Times) -> Order:
+    """How to bring the rows of a file into the order of time, each time once.
+
+    Of rows with one time the first is kept; the caller refuses those that differ.
+    """
+    apart = np.diff(time_ns)
+    if (apart > 0).all():
+        return Order(None, True, np.empty((0, 2), np.intp))
+    is_sorted = bool((apart >= 0).all())
+    rows: NDArray[Any] = (
+        np.arange(len(time_ns)) if is_sorted else np.argsort(time_ns, kind="stable")
+    )
+    repeats = np.zeros(len(rows), bool)
+    repeats[1:] = np.diff(time_ns[rows]) == 0
+    first = np.maximum.accumulate(np.where(repeats, 0, np.arange(len(rows))))[repeats]
+    return Order(rows[~repeats], is_sorted, np.column_stack((rows[first], rows[repeats])))
+
+
+def common_gap_ns(time_ns: _Times) -> int | None:
+    """The most common distance of neighbours (ties: the smaller); None for a single row."""
+    if len(time_ns) < 2:
+        return None
+    rest = np.diff(time_ns)
+    counts: Counter[int] = Counter()
+    while len(rest) and len(counts) < _DISTINCT_GAPS_FAST:
+        gap = int(rest[len(rest) // 2])
+        same = rest == gap
+        counts[gap] = int(np.count_nonzero(same))
+        rest = rest[~same]
+    values, times = np.unique(rest, return_counts=True)
+    counts.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
+    return min(counts, key=lambda gap: (-counts[gap], gap))
+
+
+def first_off_grid(time_ns: _Times, step_ns: int) -> int | None:
+    """The first row whose time is not the first time + k·step; None when all are."""
+    off = (time_ns - time_ns[0]) % step_ns != 0
+    return int(off.argmax()) if off.any() else None
+
+
+def whole_seconds(gap_ns: int) -> int | None:
+    """A distance as a timeframe in seconds, if it is one."""
+    seconds, rest = divmod(gap_ns, NS_PER_S)
+    return seconds if seconds and not rest else None

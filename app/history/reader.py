@@ -1,0 +1,104 @@
+"""One uploaded file → checked columns on disk. Runs in a worker process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+
+from app.domain.datasets import Hints
+from app.domain.problems import Problem
+from app.history import detect, quick, slow, targets
+from app.history.blocks import Block, Seen
+from app.history.detect import Plan
+from app.history.limits import JSON_ROWS
+from app.history.lines import Chunk
+from app.history.refusals import refuse
+from app.history.targets import Stored, WrongRow
+from app.history.textfile import TextFile, in_its_encoding
+from app.history.times import Clock
+from app.history.words import Word
+
+Progress = Callable[[int, int], None]
+
+
+def read_file(
+    source: Path,
+    name: str,
+    hints: Hints,
+    out: Path,
+    progress: Progress,
+    folders: Callable[[], str],
+) -> tuple[Stored, ...]:
+    """Read a file of any shape of history and store it whole, or raise Problem and store nothing.
+
+    name: the uploader's file name, for hints only. out: where folders are made; `folders` gives
+    a new name each time. progress(bytes done, bytes in all) may raise to give up.
+    """
+
+    def read(file: TextFile) -> tuple[Stored, ...]:
+        plan = detect.detect(file.table, name, hints)
+        seen = Seen()
+        with ExitStack() as stack:
+            target = targets.target(plan, out, folders, stack)
+            for block in blocks(file, plan, seen):
+                target.append(block)
+                progress(file.meter.done, file.meter.total)
+            try:
+                return target.finish(seen.form)
+            except WrongRow as wrong:
+                raise _named(wrong, file, plan) from wrong
+
+    return in_its_encoding(source, read)
+
+
+def blocks(file: TextFile, plan: Plan, seen: Seen) -> Iterator[Block]:
+    """The checked rows of a file; at least one, or it is refused."""
+    clock = Clock(plan.zone)
+    read = _blocks_of_json if file.table.delimiter is None else _blocks_of_text
+    rows = 0
+    for block in read(file, plan, clock, seen):
+        rows += len(block.lines)
+        if len(block.lines):
+            yield block
+    if not rows:
+        raise refuse("file_without_rows", expected=">= 1 row")
+
+
+def _blocks_of_text(file: TextFile, plan: Plan, clock: Clock, seen: Seen) -> Iterator[Block]:
+    delimiter, first_row = file.table.delimiter, file.table.first_row
+    assert delimiter is not None
+    for chunk in file.chunks():
+        rows = _without_header(chunk, first_row)
+        block = quick.read(rows, plan, delimiter, clock, seen) if rows.text else None
+        if block is None:
+            block = slow.read(slow.rows_of(rows, delimiter), plan, clock, seen)
+        yield block
+
+
+def _blocks_of_json(file: TextFile, plan: Plan, clock: Clock, seen: Seen) -> Iterator[Block]:
+    rows = file.rows_of_json()
+    while some := list(islice(rows, JSON_ROWS)):
+        yield slow.read(some, plan, clock, seen)
+
+
+def _without_header(chunk: Chunk, first_row: int) -> Chunk:
+    """The chunk from the line `first_row` on."""
+    text, line = chunk
+    start = 0
+    while line < first_row and start < len(text):
+        start = text.index(b"\n", start) + 1
+        line += 1
+    return Chunk(text[start:], line)
+
+
+def _named(wrong: WrongRow, file: TextFile, plan: Plan) -> Problem:
+    """The refusal of a row that clashes with others, with what stands in the file there."""
+    place = plan.time if wrong.column is Word.TIME else plan.numbers[wrong.column]
+    expected = wrong.expected
+    if wrong.other_line is not None:
+        expected = f"{file.fields_at(wrong.other_line)[place]} as in row {wrong.other_line}"
+    value = file.fields_at(wrong.line)[place]
+    column = plan.names[place]
+    return refuse(wrong.code, row=wrong.line, column=column, value=value, expected=expected)

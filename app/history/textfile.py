@@ -1,0 +1,66 @@
+"""One uploaded file as text in one encoding: its layout, its chunks, its rows, one line of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from app.history import decode, dialect, jsonrows, lines
+from app.history.lines import Chunk
+from app.history.refusals import refuse
+
+Result = TypeVar("Result")
+Row = tuple[int, list[str]]
+
+
+class TextFile:
+    """A file whose head has been read. Every pass over it starts from its first byte."""
+
+    def __init__(self, source: Path, encoding: str) -> None:
+        self.meter = decode.Meter(source.stat().st_size)
+        self._source = source
+        self._encoding = encoding
+        self.table = dialect.read(lines.head(decode.blocks(source, self.meter), encoding))
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The whole text, in chunks of whole lines."""
+        self.meter = decode.Meter(self.meter.total)
+        return lines.chunks(decode.blocks(self._source, self.meter), self._encoding)
+
+    def rows_of_json(self) -> Iterator[Row]:
+        """The rows of a JSON array."""
+        return jsonrows.rows(jsonrows.items(self.chunks()), self.table.names)
+
+    def fields_at(self, line: int) -> list[str]:
+        """The fields of the row on this line, to show what a refused row holds."""
+        delimiter = self.table.delimiter
+        if delimiter is None:
+            return next(fields for row, fields in self.rows_of_json() if row == line)
+        ((_, text),) = self.text_around(line, 0)
+        return dialect.split(text, delimiter, line)
+
+    def text_around(self, line: int, distance: int) -> list[tuple[int, str]]:
+        """(number, text) of a line and its neighbours up to this distance."""
+        found = []
+        for chunk in self.chunks():
+            if chunk.first_line > line + distance:
+                break
+            if chunk.first_line + chunk.text.count(b"\n") <= line - distance:
+                continue
+            numbered = enumerate(chunk.text.decode().split("\n")[:-1], chunk.first_line)
+            found += [(row, text) for row, text in numbered if abs(row - line) <= distance]
+        return found
+
+
+def in_its_encoding(source: Path, read: Callable[[TextFile], Result]) -> Result:
+    """What `read` makes of the file in the first encoding in which all that it reads is text."""
+    failures = []
+    for encoding in lines.ENCODINGS:
+        try:
+            return read(TextFile(source, encoding))
+        except lines.Undecodable as failure:
+            failures.append(failure)
+    first = failures[0]
+    expected = "UTF-8 or CP949"
+    raise refuse("file_undecodable", row=first.line, value=first.value, expected=expected)
