@@ -1,0 +1,1 @@
+"""COLUMNS → RESULTS, pure: the compiled kernel and everything that is read out of its runs."""
