@@ -15,11 +15,13 @@ from app.routers.problems import problem_headers, wants_page
 from app.routers.render import CHOICES, remember, render
 from app.runtime.accounts import folded
 from app.runtime.desk import desk
+from app.runtime.preferences import SETTINGS
 from app.security.guard import identified, page, public
 from app.security.principal import Principal, visitor
 from app.security.tokens import random_token
 
 CAPITAL_KEY = "backtest.initial_capital_krw"
+UPDOWN_KEY = "display.updown"
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,12 +87,13 @@ async def setup(request: Request) -> Response:
     except Problem as problem:
         values = {"name": name, "capital": _text(form, "initial_capital_krw")}
         return _form(request, "setup.html", problem, **values)
-    answer = _signed_in(request, session, "/")
     if capital is not None:
         await preferences.put(CAPITAL_KEY, capital, folded(name))
-    for choice in ("lang", "updown"):
-        if _text(form, choice) in CHOICES[choice]:
-            remember(answer, choice, _text(form, choice), secure=accounts.cookies.secure)
+    if SETTINGS[UPDOWN_KEY].kind.admits(_text(form, "updown")):
+        await preferences.put(UPDOWN_KEY, _text(form, "updown"), folded(name))
+    answer = _signed_in(request, session, "/")
+    if _text(form, "lang") in CHOICES["lang"]:
+        remember(answer, "lang", _text(form, "lang"), secure=accounts.cookies.secure)
     return answer
 
 
@@ -138,11 +141,14 @@ def _capital(form: FormData) -> float | None:
     written = _text(form, "initial_capital_krw").replace(",", "").strip()
     if not written:
         return None
+    kind = SETTINGS[CAPITAL_KEY].kind
     try:
         capital = float(written)
     except ValueError:
         capital = math.nan
-    if not capital >= 1:
-        place = FieldError(column="initial_capital_krw", value=written[:200], expected=">= 1")
+    if not kind.admits(capital):
+        place = FieldError(
+            column="initial_capital_krw", value=written[:200], expected=kind.expected
+        )
         raise Problem("invalid_fields", errors=(place,))
     return capital

@@ -109,8 +109,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
         "problem" if request.headers.get("hx-request") else None,
         status=problem.status,
         headers=problem_headers(problem),
-        problem=problem,
-        request_id=request.state.request_id,
+        problem=problem_body(request, problem),
     )
 
 

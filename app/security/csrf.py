@@ -28,27 +28,31 @@ def same_origin(connection: HTTPConnection) -> bool:
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
-async def check(request: Request, expected: str | None) -> FormData | None:
+async def check(
+    request: Request, expected: str | None, *, reads_files: bool = False
+) -> FormData | None:
     """Raises csrf_failed unless the request is our own page's and repeats `expected`.
 
-    Gives the form where it was read.
+    Gives the form where it was read. reads_files: the route reads the body itself, and where no
+    header brings the token it looks for the field with `check_token`.
     """
     if not same_origin(request):
         raise Problem("csrf_failed")
-    header = request.headers.get(HEADER)
-    form = await request.form() if _is_form(request, header) else None
+    header, kind = request.headers.get(HEADER), request.headers.get("content-type", "")
+    if reads_files and header is None and kind.startswith(_FILES):
+        return None
+    form = await request.form() if _is_form(kind, header) else None
     field = form.get(FIELD) if form is not None else None
     check_token(header or (field if isinstance(field, str) else None), expected)
     return form
 
 
 def check_token(sent: str | None, expected: str | None) -> None:
-    """For a reader of its own body; `check` does this for everyone else."""
+    """Raises csrf_failed unless both are there and equal."""
     if not sent or not expected or not tokens.equal(sent, expected):
         raise Problem("csrf_failed")
 
 
-def _is_form(request: Request, header: str | None) -> bool:
+def _is_form(kind: str, header: str | None) -> bool:
     """Whether to read the body as a form. With the token in a header, files are left unread."""
-    kind = request.headers.get("content-type", "")
     return kind.startswith(_FIELDS) or (header is None and kind.startswith(_FILES))

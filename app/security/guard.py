@@ -3,6 +3,7 @@
     router = APIRouter(dependencies=[Depends(needs("read"))])      # the JSON API
     router = APIRouter(dependencies=[Depends(page())])             # pages: a session
     router = APIRouter(dependencies=[Depends(public())])           # anyone
+    @router.post("/datasets", dependencies=[Depends(files())])     # reads its own body
 
 A route may declare more on top of its router's need. CSRF is checked here too: every unsafe
 request of a session, and every unsafe request to a public route, repeats a token; and a form that
@@ -21,7 +22,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection, Request
 
 from app.domain.problems import Problem
-from app.security import csrf, repeats
+from app.security import csrf, middleware, repeats
 from app.security.cookies import Cookies
 from app.security.principal import Principal, Scope
 
@@ -89,6 +90,14 @@ class Public:
             await _check_form(connection, token, f"form {token}")
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """A mark: the route reads `request.stream()` itself, at its own limit of size."""
+
+    async def __call__(self) -> None:
+        """Nothing to check: `deny_undeclared` has seen the mark before any need is looked at."""
+
+
 Need = Needs | NeedsSession | Public
 
 
@@ -107,6 +116,12 @@ def public() -> Public:
     return Public()
 
 
+def files() -> Files:
+    """For routes that take files. They check the size, and where no header carries the CSRF token
+    the form's field with `csrf.check_token`, before anything is kept."""
+    return Files()
+
+
 async def identified(connection: HTTPConnection) -> Principal | None:
     """Who asks; found once per request and kept at `request.state.principal`."""
     state = connection.scope.setdefault("state", {})
@@ -120,27 +135,31 @@ async def identified(connection: HTTPConnection) -> Principal | None:
 
 async def deny_undeclared(connection: HTTPConnection) -> None:
     """The app's own dependency, before all others: no declared need, no entry."""
-    app = connection.app
-    if not hasattr(app.state, "declared_endpoints"):
-        app.state.declared_endpoints = _declared_endpoints(app)
-    if connection.scope["endpoint"] not in app.state.declared_endpoints:
+    app, endpoint = connection.app, connection.scope["endpoint"]
+    if not hasattr(app.state, "declared"):
+        app.state.declared = _declared(app)
+    declared = app.state.declared.get(endpoint, ())
+    if not any(isinstance(call, Need) for call in declared):
         raise Problem("forbidden")
+    if any(isinstance(call, Files) for call in declared):
+        middleware.allow_any_body(connection.scope)
+        connection.state.reads_files = True
 
 
-def needs_of(dependant: Dependant) -> list[Need]:
-    """The needs that a route and its routers declare."""
-    return [call for call in _calls(dependant) if isinstance(call, Need)]
+def declared_by(dependant: Dependant) -> list[Need | Files]:
+    """What a route and its routers declare."""
+    return [call for call in _calls(dependant) if isinstance(call, Need | Files)]
 
 
-def _declared_endpoints(app: FastAPI) -> frozenset[Callable[..., Any]]:
-    """Judged by the route objects, never by a path; an endpoint must be covered everywhere."""
-    covered: dict[Callable[..., Any], bool] = {}
+def _declared(app: FastAPI) -> dict[Callable[..., Any], list[Need | Files]]:
+    """By the route objects, never by a path. An endpoint that is bare anywhere is bare."""
+    found: dict[Callable[..., Any], list[Need | Files]] = {}
     for route in iter_route_contexts(app.routes):
-        dependant = getattr(route, "dependant", None)
         if route.endpoint is not None:
-            declares = dependant is not None and bool(needs_of(dependant))
-            covered[route.endpoint] = covered.get(route.endpoint, True) and declares
-    return frozenset(endpoint for endpoint, declares in covered.items() if declares)
+            dependant = getattr(route, "dependant", None)
+            declared = declared_by(dependant) if dependant else []
+            found[route.endpoint] = declared if found.get(route.endpoint, True) else []
+    return found
 
 
 def _calls(dependant: Dependant) -> Iterator[Callable[..., Any] | None]:
@@ -161,6 +180,7 @@ def _is_unsafe(connection: HTTPConnection) -> bool:
 async def _check_form(connection: HTTPConnection, token: str | None, whose: str) -> None:
     """An unsafe request must be our own page's, and has one effect however often it is sent."""
     if _is_unsafe(connection) and isinstance(connection, Request):
-        form = await csrf.check(connection, token)
+        files = getattr(connection.state, "reads_files", False)
+        form = await csrf.check(connection, token, reads_files=files)
         if form is not None:
             await repeats.first_of(connection.scope, whose, form)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-BODY_BYTES_MAX = 1 << 20  # a route that takes files raises it for itself: middleware.allow_body
+BODY_BYTES_MAX = 1 << 20  # routes that take files (guard.files) have limits of their own
 
 LOGIN_TRIES_MAX = 5  # per (user, address)
 LOGIN_WINDOW_S = 15 * 60

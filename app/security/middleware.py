@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.domain.problems import Problem
@@ -160,13 +161,9 @@ class _SmallBodies:
         await self.app(scope, counted, send)
 
 
-def allow_body(request: Request, bytes_max: int) -> None:
-    """Let this request's body be as large as `bytes_max`; refuse at once if it says it is larger.
-
-    For routes that read `request.stream()` themselves, before they do.
-    """
-    request.scope["state"][_BODY_LIMIT] = bytes_max
-    _check_declared(request.scope)
+def allow_any_body(scope: Scope) -> None:
+    """For a route that reads its own body at its own limit."""
+    scope["state"][_BODY_LIMIT] = math.inf
 
 
 def _check_declared(scope: Scope) -> None:
