@@ -58,16 +58,12 @@ async def test_workers_know_where_compiled_kernels_are_kept(
 
 
 async def test_two_seats_work_at_the_same_time_and_a_third_job_waits(pool: WorkerPool) -> None:
-    started: list[str] = []
-    jobs = [
-        pool.submit("count", 0.4, on_start=lambda name=name: started.append(name))
-        for name in ("first", "second", "third")
-    ]
-    await until(lambda: len(started) == 2)
-    assert started == ["first", "second"]
-    assert sorted(seat.task or "" for seat in pool.seats()) == ["count", "count"]
+    jobs = [pool.submit("count", 0.4) for _ in range(3)]
+    await asyncio.gather(*(job.begun() for job in jobs[:2]))
+    assert [job.started.done() for job in jobs] == [True, True, False]
+    assert [seat.task for seat in pool.seats()] == ["count", "count"]
     await asyncio.gather(*(job.result() for job in jobs))
-    assert started[2] == "third"
+    assert jobs[2].started.done()
 
 
 async def test_progress_arrives_while_the_task_runs_and_not_too_often(pool: WorkerPool) -> None:
@@ -106,9 +102,8 @@ async def test_cancel_stops_a_polite_task_and_keeps_its_worker(pool: WorkerPool)
 
 
 async def test_cancel_kills_a_task_that_does_not_listen_and_replaces_it(pool: WorkerPool) -> None:
-    started = asyncio.Event()
-    job = pool.submit("ignore", 60.0, on_start=started.set)
-    await started.wait()
+    job = pool.submit("ignore", 60.0)
+    await job.begun()
     job.cancel()
     with pytest.raises(asyncio.CancelledError):
         await job.result()
@@ -118,14 +113,13 @@ async def test_cancel_kills_a_task_that_does_not_listen_and_replaces_it(pool: Wo
 
 async def test_a_waiting_job_that_is_cancelled_never_starts(pool: WorkerPool) -> None:
     busy = [pool.submit("count", 0.3) for _ in range(2)]
-    started: list[bool] = []
-    waiting = pool.submit("echo", 1, on_start=lambda: started.append(True))
+    waiting = pool.submit("echo", 1)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting.result()
     await asyncio.gather(*(job.result() for job in busy))
     assert await pool.run("echo", 2) == 2
-    assert started == []
+    assert not waiting.started.done()
 
 
 async def test_who_leaves_takes_the_job_along(pool: WorkerPool) -> None:

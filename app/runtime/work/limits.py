@@ -12,6 +12,7 @@ PARTS_MAX = 16
 BLOCK_BYTES = 1 << 20  # written and hashed at once
 UPLOADS_AT_ONCE_MAX = 4
 DISK_RESERVE_BYTES = 256 << 20  # never filled by us: the database needs room to say so
+LINES_AROUND = 2  # of a refused place, before and after it
 UNSURE_KEPT_MAX = 8
 UNSURE_KEPT_S = 24 * 3600
 UPLOADS_LISTED_MAX = 1_000
@@ -23,6 +24,8 @@ STUDIES_AT_ONCE = 2
 ANSWER_S_MAX = 60.0  # bootstrap, look-ahead and reports, for which somebody waits
 INGEST_S_MAX = 1800.0
 INGEST_BYTES_MAX = 3 * GIB  # private memory of a worker while it reads a file
+
+ALIGNED_BYTES_KEPT_MAX = 512 << 20  # per worker, beside the newest
 
 # Telling.
 TELL_INTERVAL_S = 0.1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from app.domain.backtests import Params
 from app.domain.datasets import DatasetFacts, Hints
 from app.domain.problems import Problem
+from app.domain.records import Metrics
 
 
 class Ingest(msgspec.Struct, frozen=True):
@@ -43,3 +46,37 @@ class FileRefused(Problem):
 
     def __reduce__(self) -> tuple[object, ...]:
         return FileRefused, (Problem(self.code, errors=self.errors, values=self.values), self.lines)
+
+
+class CoinFolders(msgspec.Struct, frozen=True):
+    """One coin's two candle datasets."""
+
+    base: str
+    krw: Path
+    glob: Path
+
+
+class Bars(msgspec.Struct, frozen=True):
+    """Which stored columns a run reads, and from when to when. fx: a folder, or a fixed rate."""
+
+    coins: tuple[CoinFolders, ...]
+    fx: Path | float
+    timeframe_s: int
+    start_ns: int | None
+    end_ns: int | None
+
+
+class Backtest(msgspec.Struct, frozen=True):
+    """Run it and write the result's folder `out`."""
+
+    bars: Bars
+    params: Params
+    out: Path
+
+
+class Backtested(msgspec.Struct, frozen=True):
+    """What the ledger keeps of a run; everything else lies in its folder."""
+
+    bars: int
+    metrics: Metrics
+    open_cycle: dict[str, Any] | None

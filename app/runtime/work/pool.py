@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -50,30 +51,27 @@ class Job:
     task: str
     payload: object
     answer: asyncio.Future[Any]
-    on_start: Callable[[], None]
+    started: asyncio.Future[None]
     on_progress: Callable[[Any], None]
     timeout_s: float | None
     worker: _Worker | None = None
     late: Problem | None = None
     cancelled: bool = False
+    missed: bool = False
 
-    def begin(self, worker: _Worker) -> None:
-        """A worker has it now; the time limit runs from here."""
-        self.worker = worker
-        self.on_start()
+    def begin(self) -> None:
+        """A worker is at it; the time limit runs from here."""
+        self.started.set_result(None)
         if self.timeout_s is not None:
             asyncio.get_running_loop().call_later(self.timeout_s, self.expire)
 
-    async def result(self) -> Any:
-        """The task's answer. Raises Problem, PoolClosed or, after `cancel`, CancelledError.
+    async def begun(self) -> None:
+        """Waits until a worker is at it, or until it is over without."""
+        await asyncio.wait((self.started, self.answer), return_when=asyncio.FIRST_COMPLETED)
 
-        A waiter that is itself cancelled cancels the job: it was the only one who wanted it.
-        """
-        try:
-            await asyncio.wait((self.answer,))
-        except asyncio.CancelledError:
-            self.cancel()
-            raise
+    async def result(self) -> Any:
+        """The task's answer. Raises Problem, PoolClosed or, after `cancel`, CancelledError."""
+        await asyncio.wait((self.answer,))
         return self.answer.result()
 
     def cancel(self) -> None:
@@ -201,19 +199,46 @@ class WorkerPool:
         task: str,
         payload: object,
         *,
-        on_start: Callable[[], None] = lambda: None,
         on_progress: Callable[[Any], None] = lambda _: None,
         timeout_s: float | None = None,
     ) -> Job:
         """Queues a task, first come first served. The time limit counts from its start."""
         if self._closed:
             raise PoolClosed
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        job = Job(next(self._numbers), task, payload, answer, on_start, on_progress, timeout_s)
+        loop = asyncio.get_running_loop()
+        job = Job(
+            number=next(self._numbers),
+            task=task,
+            payload=payload,
+            answer=loop.create_future(),
+            started=loop.create_future(),
+            on_progress=on_progress,
+            timeout_s=timeout_s,
+        )
         self._open.add(job)
-        answer.add_done_callback(lambda _: self._open.discard(job))
+        job.answer.add_done_callback(lambda _: self._open.discard(job))
         self._waiting.put_nowait(job)
         return job
+
+    @contextlib.asynccontextmanager
+    async def job(
+        self,
+        task: str,
+        payload: object,
+        on_progress: Callable[[Any], None] = lambda _: None,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Job]:
+        """A job for as long as somebody wants it: left early, it is cancelled.
+
+        After that no worker writes for it any more, so what it has written can be removed.
+        """
+        job = self.submit(task, payload, on_progress=on_progress, timeout_s=timeout_s)
+        try:
+            yield job
+        finally:
+            if not job.answer.done():
+                job.cancel()
+                await asyncio.wait((job.answer,), timeout=2 * STOP_GRACE_S)
 
     async def run(
         self,
@@ -222,10 +247,9 @@ class WorkerPool:
         on_progress: Callable[[Any], None] = lambda _: None,
         timeout_s: float | None = None,
     ) -> Any:
-        """Submits and waits. Raises Problem when the task refuses, dies or takes too long."""
-        return await self.submit(
-            task, payload, on_progress=on_progress, timeout_s=timeout_s
-        ).result()
+        """The task's answer. Raises Problem when the task refuses, dies or takes too long."""
+        async with self.job(task, payload, on_progress, timeout_s) as job:
+            return await job.result()
 
     async def _keep(self, number: int) -> None:
         """One seat: hire, employ until the worker is gone, replace."""
@@ -246,8 +270,16 @@ class WorkerPool:
             early = 0 if warm else early + 1
             log.warning("worker gone", pid=worker.pid, how=how, task=job.task if job else None)
             if job is not None:
-                died = Problem("worker_died", values={"how": how})
-                job.settle(Message(Word.REFUSED, job.number, died))
+                self._bury(job, how)
+
+    def _bury(self, job: Job, how: str) -> None:
+        """Its worker is gone. One that was dead already when it got the job does not count."""
+        if not job.started.done() and not job.missed and not job.cancelled:
+            job.missed = True
+            self._waiting.put_nowait(job)
+        else:
+            died = Problem("worker_died", values={"how": how})
+            job.settle(Message(Word.REFUSED, job.number, died))
 
     def _hire(self) -> _Worker:
         context = multiprocessing.get_context("spawn")
@@ -294,13 +326,15 @@ class WorkerPool:
 
     async def _serve(self, worker: _Worker, job: Job) -> bool:
         """Whether the worker is still there afterwards."""
+        job.worker = worker
         worker.send(Order(job.number, job.task, job.payload))
-        job.begin(worker)
         while True:
             message = await worker.inbox.get()
             if message is None:
                 return False
-            if message.word is Word.PROGRESS:
+            if message.word is Word.BEGUN:
+                job.begin()
+            elif message.word is Word.PROGRESS:
                 job.on_progress(message.value)
             else:
                 job.settle(message)

@@ -24,6 +24,7 @@ class Word(StrEnum):
     """What a worker says; the last four are its last word about a job."""
 
     READY = "ready"
+    BEGUN = "begun"
     PROGRESS = "progress"
     DONE = "done"
     REFUSED = "refused"
@@ -94,6 +95,7 @@ def main(connection: Pipe, load: Callable[[], Tasks], kernels: Path) -> None:
     connection.send(Message(Word.READY, 0))
     while True:
         order = orders.get()
+        connection.send(Message(Word.BEGUN, order.number))
         ticket = Ticket(order.number, connection.send, stopped)
         connection.send(_perform(tasks[order.task], ticket, order.payload))
         stopped.discard(order.number)

@@ -1,0 +1,56 @@
+"""Bars: stored columns → the aligned arrays of a run, the last ones kept for the next run."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.backtest.series import Aligned, Candles, Coin, Fx, align
+from app.history.columns import open_columns
+from app.runtime.work.limits import ALIGNED_BYTES_KEPT_MAX
+from app.runtime.work.orders import Bars, CoinFolders
+
+
+def series(bars: Bars) -> tuple[list[Coin], Fx]:
+    """The columns as they lie on disk, memory-mapped."""
+    return [_coin(coin) for coin in bars.coins], _fx(bars)
+
+
+def _coin(folders: CoinFolders) -> Coin:
+    sides = []
+    for folder in (folders.krw, folders.glob):
+        columns = open_columns(folder)
+        names = ("time", "open", "high", "low", "close")
+        sides.append(Candles(*(columns.get(name) for name in names)))
+    return Coin(folders.base, *sides)
+
+
+def _fx(bars: Bars) -> Fx:
+    if isinstance(bars.fx, float):
+        return Fx.fixed(bars.fx)
+    columns = open_columns(bars.fx)
+    return Fx(columns.get("known_at"), columns.get("rate"))
+
+
+class Alignments:
+    """Of a worker: the newest alignments while they are small enough together.
+
+    Sweeps, reruns with other numbers and checks of one run ask for the same bars again and again.
+    """
+
+    def __init__(self, bytes_max: int = ALIGNED_BYTES_KEPT_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._kept: dict[Bars, Aligned] = {}
+
+    def of(self, bars: Bars) -> Aligned:
+        """Datasets never change once they are stored, so what was aligned stays right."""
+        found = self._kept.pop(bars, None)
+        if found is None:
+            found = align(*series(bars), bars.timeframe_s, bars.start_ns, bars.end_ns)
+        self._kept[bars] = found
+        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self._bytes_max:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+
+def _bytes(aligned: Aligned) -> int:
+    return sum(np.asarray(array).nbytes for array in aligned.tape)
