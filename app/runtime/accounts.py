@@ -8,14 +8,13 @@ import time
 import unicodedata
 from collections.abc import Callable
 
-import sqlalchemy as sa
 import structlog
 
 from app.domain.problems import FieldError, Problem
 from app.domain.records import AuditRow, SessionRow, TokenRow, UserRow
 from app.domain.secret import Secret
 from app.ledger import accounts as ledger
-from app.ledger import queries
+from app.ledger import admission, queries
 from app.ledger.database import Database
 from app.security import codes, limits, tokens
 from app.security.cookies import Cookies
@@ -26,7 +25,12 @@ SECOND_NS = 1_000_000_000
 DAY_NS = 86_400 * SECOND_NS
 ALL = tuple(Scope)
 ADMIN_NAME = "admin"
-EVERYONE = "everyone"
+LOGIN_TURNS = admission.Turns(
+    each_max=limits.LOGIN_TRIES_MAX,
+    window_ns=limits.LOGIN_WINDOW_S * SECOND_NS,
+    together_max=limits.LOGIN_TRIES_PER_MINUTE_MAX,
+    together_window_ns=60 * SECOND_NS,
+)
 _NAME = re.compile(rf"[\w.@-]{{1,{limits.USER_NAME_LENGTH_MAX}}}")
 
 log = structlog.get_logger(__name__)
@@ -77,14 +81,18 @@ class Accounts:
             await self._new_code()
             return
         hashed = await self._passwords.hashed(self._admin_password.reveal())
-        made = await self._db.write(_create_only_admin, hashed, self._clock())
+        made = await self._db.write(
+            admission.create_only_admin, ADMIN_NAME, hashed, ALL, self._clock()
+        )
         self._admin_exists = True
         if made is not None:
             await self._record(made.name, Visitor("environment", ""), "setup", "ok")
 
     async def sweep(self) -> None:
         """By the timetable: forget sessions and tries whose time is over."""
-        await self._db.write(_forget, self._clock())
+        now_ns = self._clock()
+        await self._db.write(ledger.purge_sessions, now_ns)
+        await self._db.write(ledger.purge_attempts, now_ns - LOGIN_TURNS.window_ns)
 
     async def has_admin(self) -> bool:
         if not self._admin_exists:
@@ -165,7 +173,7 @@ class Accounts:
         if errors:
             raise Problem("invalid_fields", errors=errors)
         hashed = await self._passwords.hashed(new)
-        ended = await self._db.write(_replace_password, user.id, hashed, self._clock())
+        ended = await self._db.write(admission.replace_password, user.id, hashed, self._clock())
         for session in ended:
             self._expel(session_key(session.id))
         await self._record(user.name, visitor, "password", "ok")
@@ -211,8 +219,17 @@ class Accounts:
         if missing:
             raise Problem("scope_missing", values={"scope": ", ".join(missing)})
         minted = tokens.mint()
+        now_ns = self._clock()
         row = await self._db.write(
-            _create_token, minted, name, scopes, principal.user_id, self._clock(), days
+            admission.issue_token,
+            tokens_max=limits.TOKENS_MAX,
+            token_id=minted.id,
+            name=name,
+            secret_hash=minted.secret_hash,
+            scopes=scopes,
+            user_id=principal.user_id,
+            at_ns=now_ns,
+            expires_at_ns=None if days is None else now_ns + days * DAY_NS,
         )
         told = f"{row.id} {name}: {', '.join(scopes)}"
         await self._record(principal.name, visitor, "token_create", "ok", told)
@@ -283,22 +300,28 @@ class Accounts:
         return user
 
     async def _open_session(self, user: UserRow, visitor: Visitor, tried: str) -> str:
-        cookie = tokens.random_token()
+        cookie, now_ns = tokens.random_token(), self._clock()
+        await self._db.write(ledger.clear_attempts, _subject(tried, visitor))
         await self._db.write(
-            _create_session,
-            user.id,
-            tokens.digest(cookie),
-            tokens.random_token(),
-            visitor,
-            self._clock(),
-            _subject(tried, visitor),
+            admission.open_session,
+            sessions_max=limits.SESSIONS_PER_USER_MAX,
+            id_hash=tokens.digest(cookie),
+            user_id=user.id,
+            csrf=tokens.random_token(),
+            now_ns=now_ns,
+            idle_until_ns=now_ns + limits.SESSION_IDLE_S * SECOND_NS,
+            until_ns=now_ns + limits.SESSION_LIFE_S * SECOND_NS,
+            ip=visitor.ip,
+            agent=visitor.agent,
         )
         return cookie
 
     async def _count_try(self, name: str, visitor: Visitor) -> None:
         """Counts before the password is looked at: tries at the same time count as well."""
-        wait_s = await self._db.write(_take_turn, _subject(name, visitor), self._clock())
-        if wait_s is not None:
+        subject, now_ns = _subject(name, visitor), self._clock()
+        wait_ns = await self._db.write(admission.take_turn, subject, now_ns, LOGIN_TURNS)
+        if wait_ns is not None:
+            wait_s = wait_ns // SECOND_NS
             await self._record(name, visitor, "login", "limited")
             raise Problem(
                 "too_many_attempts", values={"retry_after_s": wait_s}, retry_after_s=wait_s
@@ -343,91 +366,3 @@ def _password_errors(password: str, name: str) -> tuple[FieldError, ...]:
 def _subject(name: str, visitor: Visitor) -> str:
     """What tries are counted under; a digest, since names come from outside at any length."""
     return tokens.digest(f"{name}\n{visitor.ip}")
-
-
-# Transactions
-
-
-def _create_only_admin(conn: sa.Connection, password_hash: str, now_ns: int) -> UserRow | None:
-    if ledger.count_admins(conn):
-        return None
-    return ledger.create_user(conn, ADMIN_NAME, password_hash, ALL, now_ns)
-
-
-def _forget(conn: sa.Connection, now_ns: int) -> None:
-    ledger.purge_sessions(conn, now_ns)
-    ledger.purge_attempts(conn, now_ns - limits.LOGIN_WINDOW_S * SECOND_NS)
-
-
-def _take_turn(conn: sa.Connection, subject: str, now_ns: int) -> int | None:
-    """Count one try, or say in how many seconds to come back."""
-    window_ns = limits.LOGIN_WINDOW_S * SECOND_NS
-    if ledger.count_attempts(conn, subject, now_ns - window_ns) >= limits.LOGIN_TRIES_MAX:
-        return limits.LOGIN_WINDOW_S
-    last_minute = ledger.count_attempts(conn, EVERYONE, now_ns - 60 * SECOND_NS)
-    if last_minute >= limits.LOGIN_TRIES_PER_MINUTE_MAX:
-        return 60
-    ledger.record_attempt(conn, subject, now_ns)
-    ledger.record_attempt(conn, EVERYONE, now_ns)
-    return None
-
-
-def _create_session(
-    conn: sa.Connection,
-    user_id: int,
-    id_hash: str,
-    csrf: str,
-    visitor: Visitor,
-    now_ns: int,
-    subject: str,
-) -> None:
-    """A good password clears its own tries; the oldest sessions make room."""
-    ledger.clear_attempts(conn, subject)
-    living = ledger.list_sessions(conn, user_id, now_ns)
-    for session in living[limits.SESSIONS_PER_USER_MAX - 1 :]:
-        ledger.delete_session(conn, session.id_hash)
-    ledger.create_session(
-        conn,
-        id_hash=id_hash,
-        user_id=user_id,
-        csrf=csrf,
-        now_ns=now_ns,
-        idle_until_ns=now_ns + limits.SESSION_IDLE_S * SECOND_NS,
-        until_ns=now_ns + limits.SESSION_LIFE_S * SECOND_NS,
-        ip=visitor.ip,
-        agent=visitor.agent,
-    )
-
-
-def _replace_password(
-    conn: sa.Connection, user_id: int, password_hash: str, now_ns: int
-) -> list[SessionRow]:
-    """The new hash, and no session made with the old one; those that ended."""
-    ended = ledger.list_sessions(conn, user_id, now_ns)
-    ledger.set_password_hash(conn, user_id, password_hash, now_ns)
-    ledger.delete_sessions_of(conn, user_id)
-    return ended
-
-
-def _create_token(
-    conn: sa.Connection,
-    minted: tokens.ApiToken,
-    name: str,
-    scopes: tuple[Scope, ...],
-    user_id: int | None,
-    now_ns: int,
-    days: int | None,
-) -> TokenRow:
-    listed = ledger.list_tokens(conn, limits.TOKENS_LISTED_MAX)
-    if sum(row.revoked_at_ns is None for row in listed) >= limits.TOKENS_MAX:
-        raise Problem("too_many_tokens", values={"limit": limits.TOKENS_MAX})
-    return ledger.create_token(
-        conn,
-        token_id=minted.id,
-        name=name,
-        secret_hash=minted.secret_hash,
-        scopes=scopes,
-        user_id=user_id,
-        at_ns=now_ns,
-        expires_at_ns=None if days is None else now_ns + days * DAY_NS,
-    )

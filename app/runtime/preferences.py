@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
-import sqlalchemy as sa
 
 from app.domain.backtests import Direction, Params, Style
 from app.domain.problems import FieldError, Problem
@@ -152,14 +151,8 @@ class Preferences:
             place = FieldError(column="value", value=shown, expected=setting.kind.expected)
             raise Problem("invalid_fields", errors=(place,))
         encoded = None if value is None else msgspec.json.encode(value).decode()
-        return _preference(key, await self._db.write(_put, key, encoded, self._clock(), by))
-
-
-def _put(
-    conn: sa.Connection, key: str, value_json: str | None, at_ns: int, by: str
-) -> SettingRow | None:
-    ledger.put_setting(conn, key, value_json, at_ns, by)
-    return queries.get_setting(conn, key)
+        await self._db.write(ledger.put_setting, key, encoded, self._clock(), by)
+        return await self.get(key)
 
 
 def _preference(key: str, row: SettingRow | None) -> Preference:
