@@ -35,6 +35,12 @@ class Seen(msgspec.Struct):
     form: Form | None = None
     constants: dict[int, str] = msgspec.field(default_factory=dict)
 
+    def settle(self, other: Seen) -> bool:
+        """Take over what other rows settle; False when that contradicts what is settled."""
+        self.form = self.form or other.form
+        self.constants = other.constants | self.constants
+        return self.form is other.form and self.constants == other.constants
+
 
 def floats(values: list[float]) -> Values:
     """A list as a column."""

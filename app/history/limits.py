@@ -15,8 +15,10 @@ ZIP_DIRECTORY_BYTES_MAX = 64 * 1024
 
 BLOCK_BYTES = 1024 * 1024
 """How much is read and decompressed in one go."""
-CHUNK_BYTES = 8 * 1024 * 1024
+CHUNK_BYTES = 4 * 1024 * 1024
 """How much text is parsed in one go: whole lines, at most this and one block."""
+CHUNKS_AHEAD = 2
+"""Chunks that are parsed while the one before is stored."""
 HEAD_BYTES = 256 * 1024
 """How much text decides what a file is."""
 PARQUET_ROWS = 200_000

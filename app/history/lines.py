@@ -45,13 +45,11 @@ def chunks(
     decoded: Iterable[bytes], encoding: str, *, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[Chunk]:
     """Cut decoded bytes into chunks. Raises `Undecodable`, and refuses NUL and endless lines."""
-    line = 1
-    for raw in _whole_lines(decoded, chunk_bytes):
+    for raw, line in _whole_lines(decoded, chunk_bytes):
         text = _utf8(raw, encoding, line)
         if b"\0" in text:
             raise _nul(text, line)
         yield Chunk(text, line)
-        line += text.count(b"\n")
 
 
 def head(decoded: Iterable[bytes], encoding: str) -> Chunk:
@@ -68,10 +66,11 @@ def head(decoded: Iterable[bytes], encoding: str) -> Chunk:
     raise refuse("file_empty", expected="> 0 bytes")
 
 
-def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[bytes]:
+def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[tuple[bytes, int]]:
+    """(whole lines, number of the first of them)."""
     pieces: list[bytes] = []
     size = 0
-    lines = 0
+    line = 1
     for block in _newlines(decoded):
         pieces.append(block)
         size += len(block)
@@ -79,16 +78,15 @@ def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[bytes]:
             continue
         joined = b"".join(pieces)
         end = joined.rfind(b"\n") + 1
-        if len(joined) - end > LINE_BYTES_MAX:
-            lines += joined.count(b"\n")
-            raise _endless(joined[end:], lines + 1)
         if end:
-            lines += joined.count(b"\n", 0, end)
-            yield joined[:end]
+            yield joined[:end], line
+            line += joined.count(b"\n")
         pieces = [joined[end:]]
         size = len(pieces[0])
+        if size > LINE_BYTES_MAX:
+            raise _endless(pieces[0], line)
     if rest := b"".join(pieces):
-        yield rest if rest.endswith(b"\n") else rest + b"\n"
+        yield (rest if rest.endswith(b"\n") else rest + b"\n"), line
 
 
 def _newlines(decoded: Iterable[bytes]) -> Iterator[bytes]:

@@ -41,11 +41,11 @@ def of(time_ns: _Times) -> Order:
     return Order(rows[~repeats], is_sorted, np.column_stack((rows[first], rows[repeats])))
 
 
-def common_gap_ns(time_ns: _Times) -> int | None:
+def common_gap_ns(apart_ns: _Times) -> int | None:
     """The most common distance of neighbours (ties: the smaller); None for a single row."""
-    if len(time_ns) < 2:
+    if not len(apart_ns):
         return None
-    rest = np.diff(time_ns)
+    rest = apart_ns
     counts: Counter[int] = Counter()
     while len(rest) and len(counts) < _DISTINCT_GAPS_FAST:
         gap = int(rest[len(rest) // 2])
@@ -57,10 +57,11 @@ def common_gap_ns(time_ns: _Times) -> int | None:
     return min(counts, key=lambda gap: (-counts[gap], gap))
 
 
-def first_off_grid(time_ns: _Times, step_ns: int) -> int | None:
+def first_off_grid(apart_ns: _Times, step_ns: int) -> int | None:
     """The first row whose time is not the first time + k·step; None when all are."""
-    off = (time_ns - time_ns[0]) % step_ns != 0
-    return int(off.argmax()) if off.any() else None
+    places = np.flatnonzero(apart_ns != step_ns)
+    off = places[apart_ns[places] % step_ns != 0]
+    return int(off[0]) + 1 if len(off) else None
 
 
 def whole_seconds(gap_ns: int) -> int | None:

@@ -27,19 +27,20 @@ _Values = NDArray[np.float64]
 
 def measure(
     time_ns: _Times,
+    apart_ns: _Times,
     step_ns: int | None,
     prices: _Values,
     *,
     zero_volume: int = 0,
     was_unsorted: bool = False,
 ) -> Quality:
-    """The report on sorted, distinct times. step_ns None: no grid, so nothing is missing."""
+    """The report on sorted, distinct times and their distances. step_ns None: no grid."""
     outliers, listed = _outliers(time_ns, prices)
     rows = len(time_ns)
     bars = rows if step_ns is None else int(time_ns[-1] - time_ns[0]) // step_ns + 1
     return Quality(
         coverage=rows / bars,
-        gap_list=() if step_ns is None else _longest_gaps(time_ns, step_ns),
+        gap_list=() if step_ns is None else _longest_gaps(time_ns, apart_ns, step_ns),
         zero_volume=zero_volume,
         outliers=outliers,
         outlier_list=listed,
@@ -48,13 +49,7 @@ def measure(
     )
 
 
-def count_gaps(time_ns: _Times, step_ns: int) -> int:
-    """How many neighbours are further apart than a timeframe."""
-    return int(np.count_nonzero(np.diff(time_ns) > step_ns))
-
-
-def _longest_gaps(time_ns: _Times, step_ns: int) -> tuple[Gap, ...]:
-    apart = np.diff(time_ns)
+def _longest_gaps(time_ns: _Times, apart: _Times, step_ns: int) -> tuple[Gap, ...]:
     places = np.flatnonzero(apart > step_ns)
     longest = places[np.argsort(-apart[places], kind="stable")][:GAPS_LISTED_MAX]
     return tuple(

@@ -4,7 +4,6 @@ byte it leaves to the slow reader, which knows every rule and names what is wron
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,31 +21,62 @@ _NEWLINE = 10
 _ZERO = 48
 
 
-class _Fields(NamedTuple):
-    """Where the fields of a chunk begin and how long they are: [row, column]."""
+class _Fields:
+    """Where the fields of a chunk lie: every line has exactly `width` of them."""
 
-    text: _Bytes
-    starts: _Places
-    lengths: _Places
+    def __init__(self, text: _Bytes, delimiters: _Places, newlines: _Places) -> None:
+        self.text = text
+        self._delimiters = delimiters
+        self._newlines = newlines
+
+    @staticmethod
+    def cut(text: bytes, delimiter: str, width: int) -> _Fields | None:
+        """None when a line has other than `width` fields, or is longer than a field may be."""
+        flat = np.frombuffer(text, np.uint8)
+        newlines = np.flatnonzero(flat == _NEWLINE)
+        delimiters = np.flatnonzero(flat == ord(delimiter))
+        if len(delimiters) != len(newlines) * (width - 1):
+            return None
+        delimiters = delimiters.reshape(len(newlines), width - 1)
+        if width > 1 and (
+            not (delimiters[:, -1] < newlines).all()
+            or not (delimiters[1:, 0] > newlines[:-1]).all()
+        ):
+            return None
+        if np.diff(newlines, prepend=-1).max() > FIELD_BYTES_MAX:
+            return None
+        return _Fields(flat, delimiters, newlines)
+
+    def column(self, place: int) -> tuple[_Places, str] | None:
+        """(starts, first text) of a column whose fields are all equally long, else None."""
+        if place:
+            starts = self._delimiters[:, place - 1] + 1
+        else:
+            starts = np.concatenate(([0], self._newlines[:-1] + 1))
+        last = place == self._delimiters.shape[1]
+        lengths = (self._newlines if last else self._delimiters[:, place]) - starts
+        length = int(lengths[0])
+        if not (lengths == length).all():
+            return None
+        return starts, self.text[starts[0] : starts[0] + length].tobytes().decode()
 
 
-def read(chunk: Chunk, plan: Plan, delimiter: str, clock: Clock, seen: Seen) -> Block | None:
-    """The block of a chunk without header lines, or None: let the slow reader look.
+def read(chunk: Chunk, plan: Plan, delimiter: str, clock: Clock) -> tuple[Block, Seen] | None:
+    """The block of a chunk without header lines and what it settles, or None: look slowly.
 
     Accepted are only chunks in which every line has exactly the columns, none is quoted or
     blank, times have one fixed layout, and numbers are finite and within the rules.
     """
-    if b'"' in chunk.text:
+    if not chunk.text or b'"' in chunk.text:
         return None
-    fields = _fields(chunk.text, delimiter, len(plan.names))
-    if fields is None or not _constants_hold(fields, plan, seen):
+    fields = _Fields.cut(chunk.text, delimiter, len(plan.names))
+    if fields is None:
         return None
-    parsed = _times(fields, plan.time)
-    if parsed is None:
+    constants = _constants(fields, plan)
+    parsed = None if constants is None else _times(fields, plan.time)
+    if parsed is None or constants is None:
         return None
     wall_ns, offset_ns, form = parsed
-    if form is not (seen.form or form):
-        return None
     time_ns = wall_ns - offset_ns if offset_ns else wall_ns
     if form is Form.NAIVE:
         offsets_ns = clock.offsets_ns(wall_ns)
@@ -58,46 +88,22 @@ def read(chunk: Chunk, plan: Plan, delimiter: str, clock: Clock, seen: Seen) -> 
     values = _numbers(chunk.text, plan, delimiter)
     if values is None or not _within_rules(values):
         return None
-    seen.form = form
-    for place in plan.constants:
-        seen.constants.setdefault(place, _text(fields, 0, place))
     lines = range(chunk.first_line, chunk.first_line + len(wall_ns))
-    return Block(time_ns, wall_ns, values, lines)
+    return Block(time_ns, wall_ns, values, lines), Seen(form, constants)
 
 
-def _fields(text: bytes, delimiter: str, width: int) -> _Fields | None:
-    """Cut a chunk. Its ends of fields must be `width - 1` delimiters and a newline, for ever."""
-    flat = np.frombuffer(text, np.uint8)
-    ends = np.flatnonzero((flat == ord(delimiter)) | (flat == _NEWLINE))
-    if len(ends) % width:
-        return None
-    if not (flat[ends[width - 1 :: width]] == _NEWLINE).all():
-        return None
-    if np.count_nonzero(flat == _NEWLINE) != len(ends) // width:
-        return None
-    starts = np.empty_like(ends)
-    starts[0] = 0
-    starts[1:] = ends[:-1] + 1
-    lengths = ends - starts
-    if lengths.max() > FIELD_BYTES_MAX:
-        return None
-    return _Fields(flat, starts.reshape(-1, width), lengths.reshape(-1, width))
-
-
-def _constants_hold(fields: _Fields, plan: Plan, seen: Seen) -> bool:
+def _constants(fields: _Fields, plan: Plan) -> dict[int, str] | None:
+    """The value of each one-value column; None when one has two."""
+    constants = {}
     for place in plan.constants:
-        first = seen.constants.get(place, _text(fields, 0, place)).encode()
-        if not (fields.lengths[:, place] == len(first)).all():
-            return False
-        starts = fields.starts[:, place]
-        if not all((fields.text[starts + at] == byte).all() for at, byte in enumerate(first)):
-            return False
-    return True
-
-
-def _text(fields: _Fields, row: int, place: int) -> str:
-    start = int(fields.starts[row, place])
-    return fields.text[start : start + int(fields.lengths[row, place])].tobytes().decode()
+        column = fields.column(place)
+        if column is None:
+            return None
+        starts, first = column
+        if not _same(fields.text, starts, first.encode(), range(len(first.encode()))):
+            return None
+        constants[place] = first
+    return constants
 
 
 # --- times: every row laid out like the first one ---------------------------------------------
@@ -120,12 +126,12 @@ _PARTS_NS = {"hour": 3_600 * NS_PER_S, "minute": 60 * NS_PER_S, "second": NS_PER
 
 def _times(fields: _Fields, place: int) -> tuple[Times, int, Form] | None:
     """(wall clock, offset in ns, form), or None when the rows are not all laid out alike."""
-    first = _text(fields, 0, place)
-    if not (fields.lengths[:, place] == len(first)).all():
+    column = fields.column(place)
+    if column is None or not column[1].isascii():
         return None
-    starts = fields.starts[:, place]
+    starts, first = column
     if found := _EPOCH.fullmatch(first):
-        if not _same(fields.text, starts, first, range(found.end("number"), len(first))):
+        if not _same(fields.text, starts, first.encode(), range(found.end("number"), len(first))):
             return None
         number = _digits(fields.text, starts, found.span("number"))
         if number is None or number.min() < 0:
@@ -142,7 +148,7 @@ def _calendar(
     spans = {name: found.span(name) for name in found.groupdict() if found[name]}
     zone = spans.pop("zone", None)
     free = {at for span in spans.values() for at in range(*span)}
-    if not _same(text, starts, first, [at for at in range(len(first)) if at not in free]):
+    if not _same(text, starts, first.encode(), [at for at in range(len(first)) if at not in free]):
         return None
     parts = {name: _digits(text, starts, span) for name, span in spans.items()}
     if any(part is None for part in parts.values()):
@@ -183,9 +189,9 @@ def _offset_ns(zone: str) -> int:
     return size * NS_PER_S * (-1 if zone[0] == "-" else 1)
 
 
-def _same(text: _Bytes, starts: _Places, first: str, places: range | list[int]) -> bool:
+def _same(text: _Bytes, starts: _Places, first: bytes, places: range | list[int]) -> bool:
     """Whether every row has the first row's bytes at these places of the field."""
-    return all((text[starts + at] == ord(first[at])).all() for at in places)
+    return all((text[starts + at] == first[at]).all() for at in places)
 
 
 def _digits(text: _Bytes, starts: _Places, span: tuple[int, int]) -> Times | None:

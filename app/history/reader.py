@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
@@ -12,11 +14,11 @@ from app.domain.problems import Problem
 from app.history import detect, quick, slow, targets
 from app.history.blocks import Block, Seen
 from app.history.detect import Plan
-from app.history.limits import JSON_ROWS
+from app.history.limits import CHUNKS_AHEAD, JSON_ROWS
 from app.history.lines import Chunk
 from app.history.refusals import refuse
 from app.history.targets import Stored, WrongRow
-from app.history.textfile import TextFile, in_its_encoding
+from app.history.textfile import Result, TextFile, in_its_encoding
 from app.history.times import Clock
 from app.history.words import Word
 
@@ -67,14 +69,38 @@ def blocks(file: TextFile, plan: Plan, seen: Seen) -> Iterator[Block]:
 
 
 def _blocks_of_text(file: TextFile, plan: Plan, clock: Clock, seen: Seen) -> Iterator[Block]:
+    """Chunk by chunk: quickly where the quick reader vouches for it, else slowly."""
     delimiter, first_row = file.table.delimiter, file.table.first_row
     assert delimiter is not None
-    for chunk in file.chunks():
-        rows = _without_header(chunk, first_row)
-        block = quick.read(rows, plan, delimiter, clock, seen) if rows.text else None
-        if block is None:
-            block = slow.read(slow.rows_of(rows, delimiter), plan, clock, seen)
-        yield block
+
+    def read_quickly(rows: Chunk) -> tuple[Block, Seen] | None:
+        return quick.read(rows, plan, delimiter, clock)
+
+    bodies = (_without_header(chunk, first_row) for chunk in file.chunks())
+    for rows, quickly in _ahead(read_quickly, bodies):
+        if quickly and seen.settle(quickly[1]):
+            yield quickly[0]
+        else:
+            yield slow.read(slow.rows_of(rows, delimiter), plan, clock, seen)
+
+
+def _ahead(
+    work: Callable[[Chunk], Result], chunks: Iterable[Chunk]
+) -> Iterator[tuple[Chunk, Result]]:
+    """Each chunk with what `work` makes of it, in order; two threads work ahead."""
+    waiting: deque[tuple[Chunk, Future[Result]]] = deque()
+    with ThreadPoolExecutor(CHUNKS_AHEAD) as pool:
+        try:
+            for chunk in chunks:
+                waiting.append((chunk, pool.submit(work, chunk)))
+                if len(waiting) > CHUNKS_AHEAD:
+                    done, result = waiting.popleft()
+                    yield done, result.result()
+            while waiting:
+                done, result = waiting.popleft()
+                yield done, result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _blocks_of_json(file: TextFile, plan: Plan, clock: Clock, seen: Seen) -> Iterator[Block]:

@@ -82,6 +82,7 @@ class _Settled(NamedTuple):
     """Times in order, each once, on the grid. step_ns None: there is no grid."""
 
     time_ns: Times
+    apart_ns: Times
     step_ns: int | None
     duplicates: int
     was_unsorted: bool
@@ -101,7 +102,8 @@ class _Series:
     def settle(self, words: dict[str, Word], step: Callable[[Times], int | None]) -> _Settled:
         """Sort, drop identical duplicates, refuse conflicting ones and times off the grid.
 
-        words: our word for each value column, for refusals. step: the timeframe from the times.
+        words: our word for each value column, for refusals. step: the timeframe from
+        the distances of the times.
         """
         time_ns: Times = np.array(self.spool.column("time"))
         found = order.of(time_ns)
@@ -110,12 +112,13 @@ class _Series:
         if rows is not None:
             self.spool.reorder(rows)
             time_ns = time_ns[rows]
-        step_ns = step(time_ns)
-        if step_ns is not None and (off := order.first_off_grid(time_ns, step_ns)) is not None:
+        apart_ns = np.diff(time_ns)
+        step_ns = step(apart_ns)
+        if step_ns is not None and (off := order.first_off_grid(apart_ns, step_ns)) is not None:
             line = self.lines[off if rows is None else int(rows[off])]
             expected = f"{iso(int(time_ns[0]))} + k * {step_ns // NS_PER_S} s"
             raise WrongRow("time_off_grid", line, Word.TIME, expected)
-        return _Settled(time_ns, step_ns, len(found.equal), not found.is_sorted)
+        return _Settled(time_ns, apart_ns, step_ns, len(found.equal), not found.is_sorted)
 
     def _refuse_conflicts(self, equal: NDArray[np.intp], words: dict[str, Word]) -> None:
         for name, word in words.items():
@@ -147,7 +150,7 @@ class CandleTarget:
 
     def finish(self, form: Form | None) -> tuple[Stored, ...]:
         series, plan = self._series, self._plan
-        settled = series.settle(self._words, lambda times: _timeframe_ns(times, plan))
+        settled = series.settle(self._words, lambda apart: _timeframe_ns(apart, plan))
         zero_volume = 0
         if Word.VOLUME in plan.numbers:
             zero_volume = int(np.count_nonzero(series.spool.column("volume") == 0))
@@ -179,7 +182,7 @@ class FxTarget:
         if is_daily:
             settled = series.settle({"rate": self._word}, lambda _: NS_PER_DAY)
         elif plan.fx_candles:
-            settled = series.settle({"rate": self._word}, lambda times: _timeframe_ns(times, plan))
+            settled = series.settle({"rate": self._word}, lambda apart: _timeframe_ns(apart, plan))
         else:
             settled = series.settle({"rate": self._word}, _regular_ns)
         known_ns = settled.time_ns
@@ -219,7 +222,7 @@ class JoinedTarget:
             column = plan.names[plan.numbers[Word.RATE]]
             raise refuse("value_missing", column=column, expected=">= 1 rate")
         settled = {
-            word: series.settle({"close": word}, lambda times: _timeframe_ns(times, plan))
+            word: series.settle({"close": word}, lambda apart: _timeframe_ns(apart, plan))
             for word, series in self._candles.items()
         }
         settled_rates = rates.settle({"rate": Word.RATE}, _regular_ns)
@@ -251,11 +254,11 @@ def target(plan: Plan, out: Path, folders: Callable[[], str], stack: ExitStack) 
     return CandleTarget(plan, out, folders, stack)
 
 
-def _timeframe_ns(time_ns: Times, plan: Plan) -> int:
+def _timeframe_ns(apart_ns: Times, plan: Plan) -> int:
     """Given by the uploader, else the most common gap, else (a single row) from the name."""
     if plan.timeframe_s is not None:
         return plan.timeframe_s * NS_PER_S
-    gap_ns = order.common_gap_ns(time_ns)
+    gap_ns = order.common_gap_ns(apart_ns)
     timeframe_s = plan.timeframe_hint_s if gap_ns is None else order.whole_seconds(gap_ns)
     if timeframe_s is None:
         value = None if gap_ns is None else f"{gap_ns} ns"
@@ -263,12 +266,12 @@ def _timeframe_ns(time_ns: Times, plan: Plan) -> int:
     return timeframe_s * NS_PER_S
 
 
-def _regular_ns(time_ns: Times) -> int | None:
+def _regular_ns(apart_ns: Times) -> int | None:
     """The timeframe of ticks that happen to keep one; others have none, and that is fine."""
-    gap_ns = order.common_gap_ns(time_ns)
+    gap_ns = order.common_gap_ns(apart_ns)
     if gap_ns is None or order.whole_seconds(gap_ns) is None:
         return None
-    return None if order.first_off_grid(time_ns, gap_ns) is not None else gap_ns
+    return None if order.first_off_grid(apart_ns, gap_ns) is not None else gap_ns
 
 
 def _facts(
@@ -280,11 +283,16 @@ def _facts(
     pair: Pair,
     zero_volume: int = 0,
 ) -> DatasetFacts:
-    time_ns, step_ns = settled.time_ns, settled.step_ns
+    time_ns, apart_ns, step_ns = settled.time_ns, settled.apart_ns, settled.step_ns
     report = quality.measure(
-        time_ns, step_ns, prices, zero_volume=zero_volume, was_unsorted=settled.was_unsorted
+        time_ns,
+        apart_ns,
+        step_ns,
+        prices,
+        zero_volume=zero_volume,
+        was_unsorted=settled.was_unsorted,
     )
-    longest_ns = int(np.diff(time_ns).max()) if len(time_ns) > 1 else 0
+    longest_ns = int(apart_ns.max()) if len(apart_ns) else 0
     read = {str(word): plan.names[place] for word, place in plan.numbers.items()}
     return DatasetFacts(
         kind=kind,
@@ -296,7 +304,7 @@ def _facts(
         rows=len(time_ns),
         start_ns=int(time_ns[0]),
         end_ns=int(time_ns[-1]),
-        gaps=0 if step_ns is None else quality.count_gaps(time_ns, step_ns),
+        gaps=0 if step_ns is None else int(np.count_nonzero(apart_ns > step_ns)),
         longest_gap_s=max(0, longest_ns - (step_ns or 0)) // NS_PER_S,
         duplicates=settled.duplicates,
         quality=report,
