@@ -48,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True):
     timeframe_hint_s: int | None = None
     is_fx: bool = False
     fx_candles: bool = False
+    synthetic: bool = False
 
     @property
     def from_ns(self) -> int:

@@ -34,10 +34,10 @@ class _Fields:
         """None when a line has other than `width` fields, or is longer than a field may be."""
         flat = np.frombuffer(text, np.uint8)
         newlines = np.flatnonzero(flat == _NEWLINE)
-        delimiters = np.flatnonzero(flat == ord(delimiter))
-        if len(delimiters) != len(newlines) * (width - 1):
+        found = np.flatnonzero(flat == ord(delimiter))
+        if len(found) != len(newlines) * (width - 1):
             return None
-        delimiters = delimiters.reshape(len(newlines), width - 1)
+        delimiters = found.reshape(len(newlines), width - 1)
         if width > 1 and (
             not (delimiters[:, -1] < newlines).all()
             or not (delimiters[1:, 0] > newlines[:-1]).all()

@@ -310,6 +310,7 @@ def _facts(
         quality=report,
         columns={Word.TIME.value: plan.names[plan.time], **read},
         tz=str(plan.zone) if form is Form.NAIVE else str(UTC),
+        synthetic=plan.synthetic,
     )
 
 
