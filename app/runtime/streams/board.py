@@ -120,7 +120,7 @@ class Board:
         now = datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
         at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
         data = b'{"at":"%b","full":%b,"items":[%b],"remove":%b}' % (
-            at.encode(),
+            at,
             full,
             items,
             remove,

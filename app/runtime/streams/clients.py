@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -112,13 +113,18 @@ class Outbox:
 class Client:
     """One listener. session: whose limit it counts against."""
 
-    __slots__ = ("backlog", "chunked", "feed", "hz", "session", "wire", "write")
-
     def __init__(self, feed: Feed, hz: int, session: str, wire: Wire) -> None:
         self.feed = feed
         self.hz = hz
         self.session = session
         self.wire = wire
         self.chunked = wire.chunked
-        self.write = wire.write
-        self.backlog = wire.backlog
+        self.ways: Ways = (wire.backlog, wire.write)
+
+    def write(self, body: bytes) -> None:
+        self.wire.write(framing.chunk(body) if self.chunked else body)
+
+
+# A group is written to thousands of times a second; what its loop touches lies side by side.
+Ways = tuple[Callable[[], int], Callable[[bytes], None]]
+Group = dict[Client, Ways]

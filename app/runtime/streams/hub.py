@@ -14,7 +14,7 @@ import structlog
 from app.domain.problems import Problem
 from app.runtime.streams import framing
 from app.runtime.streams.board import Board, Render
-from app.runtime.streams.clients import Client, state
+from app.runtime.streams.clients import Client, Group, state
 from app.runtime.streams.lanes import Lane
 
 log = structlog.get_logger("kimp.streams")
@@ -28,7 +28,7 @@ class Limits(msgspec.Struct, frozen=True):
     per_session_max: int = 32
     total_max: int = 2_000
     # Of one client's wire: above this nothing more is written until it has drained.
-    backlog_bytes_max: int = 65_536
+    backlog_bytes_max: int = 262_144
     # A client that has not drained for this long is cut off.
     behind_s_max: float = 30.0
     comment_s: float = 15.0
@@ -175,7 +175,8 @@ class Hub:
             lane = self._lanes[client.hz] = Lane(self._board, client.hz, self._send)
         body = state(self._board, client.feed)
         if body:
-            self._write({client}, body)
+            client.write(body)
+            self.counts.messages += 1
         lane.join(client)
 
     def _leave_lane(self, client: Client) -> None:
@@ -184,43 +185,43 @@ class Hub:
             lane.stop()
             del self._lanes[client.hz]
 
-    def _send(self, group: set[Client], body: bytes) -> None:
+    def _send(self, group: Group, frame: bytes) -> None:
         most = self.limits.backlog_bytes_max
-        late = [client for client in group if client.backlog() > most]
-        if late:
-            now_s = self._loop_s()
-            self._behind.update(dict.fromkeys(late, now_s))
-            self.counts.skipped += len(late)
-            group.difference_update(late)
-        self._write(group, body)
-
-    def _write(self, group: set[Client], body: bytes) -> None:
-        chunk = framing.chunk(body)
-        for client in group:
-            client.write(chunk if client.chunked else body)
+        late: list[Client] = []
+        for client, (backlog, write) in group.items():
+            if backlog() > most:
+                late.append(client)
+            else:
+                write(frame)
+        for client in late:
+            del group[client]
+            self._behind[client] = self._loop_s()
         self.counts.messages += len(group)
+        self.counts.skipped += len(late)
 
     def _tend_later(self) -> None:
         loop = asyncio.get_running_loop()
-        self._tending = loop.call_later(self.limits.tend_s, self._tend)
+        # Through call_soon for the same reason as a lane's beat.
+        self._tending = loop.call_later(self.limits.tend_s, loop.call_soon, self._tend)
 
     def _tend(self) -> None:
         """Bring up who has drained, cut off who has not, and show all that the wire lives."""
         now_s = self._loop_s()
         for client, since_s in [*self._behind.items()]:
-            if client.backlog() == 0:
+            if client.wire.backlog() == 0:
                 del self._behind[client]
                 self._bring_up(client)
             elif now_s - since_s > self.limits.behind_s_max:
                 del self._behind[client]
                 self.counts.dropped += 1
-                log.info("stream_dropped", waiting_bytes=client.backlog())
+                log.info("stream_dropped", waiting_bytes=client.wire.backlog())
                 client.wire.abort()
         if now_s >= self._comment_due_s:
             self._comment_due_s = now_s + self.limits.comment_s
-            self._write(self._clients - self._behind.keys(), framing.COMMENT)
+            for client in self._clients - self._behind.keys():
+                client.write(framing.COMMENT)
         self._tending = None
-        if self._clients:
+        if self._clients and not self._closed:
             self._tend_later()
 
     @staticmethod

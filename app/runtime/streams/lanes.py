@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from app.runtime.streams import framing
 from app.runtime.streams.board import Board, Changes
-from app.runtime.streams.clients import Client, Feed, Topics
+from app.runtime.streams.clients import Client, Feed, Group, Topics
+
+# A beat may come early by this part of its period if those before it came late: one that is
+# published as regularly as it is sent would otherwise wait for the latest beat so far, always.
+EARLY = 0.25
 
 
 class Lane:
@@ -14,28 +19,29 @@ class Lane:
 
     The first change after a quiet time leaves at once (at the end of this turn of the loop), so
     that a slow rate costs no delay where little happens; what follows waits for the next beat.
-    `send(group, body)` writes one body to all clients of one group, which share a feed.
+    `send(group, frame)` writes one frame to all clients of one group, which share a feed.
     """
 
-    def __init__(self, board: Board, hz: int, send: Callable[[set[Client], bytes], None]) -> None:
-        self._groups: dict[Feed, set[Client]] = {}
+    def __init__(self, board: Board, hz: int, send: Callable[[Group, bytes], None]) -> None:
+        self._groups: dict[tuple[Feed, bool], Group] = {}
         self._board = board
         self._period_s = 1.0 / hz if hz else 0.0
         self._send = send
         self._changes: dict[str, Changes] = {}
         self._regions: dict[str, dict[str, None]] = {}
         self._beat: asyncio.TimerHandle | None = None
-        self._last_beat_s = 0.0
+        self._next_s = 0.0
 
     def join(self, client: Client) -> None:
-        self._groups.setdefault(client.feed, set()).add(client)
+        self._groups.setdefault((client.feed, client.chunked), {})[client] = client.ways
 
     def leave(self, client: Client) -> bool:
         """Whether nobody is left in this lane."""
-        group = self._groups.get(client.feed, set())
-        group.discard(client)
+        key = (client.feed, client.chunked)
+        group = self._groups.get(key, {})
+        group.pop(client, None)
         if not group:
-            self._groups.pop(client.feed, None)
+            self._groups.pop(key, None)
         return not self._groups
 
     def add_changes(self, topic: str, changes: Changes) -> None:
@@ -52,19 +58,21 @@ class Lane:
             self._flush()
         elif self._beat is None:
             loop = asyncio.get_running_loop()
-            due_s = max(loop.time(), self._last_beat_s + self._period_s)
-            self._beat = loop.call_at(due_s, self._on_beat)
+            due_s = self._next_s - EARLY * self._period_s
+            # Through call_soon, because uvloop sends what a timer's own callback writes only
+            # after its next wait, which may take long.
+            self._beat = loop.call_at(max(loop.time(), due_s), loop.call_soon, self._on_beat)
 
     def _on_beat(self) -> None:
         self._beat = None
-        self._last_beat_s = asyncio.get_running_loop().time()
+        self._next_s = max(self._next_s, asyncio.get_running_loop().time()) + self._period_s
         self._flush()
 
     def _flush(self) -> None:
         changes, self._changes = self._changes, {}
         regions, self._regions = self._regions, {}
         made: dict[str, bytes] = {}
-        for feed, group in self._groups.items():
+        for (feed, chunked), group in self._groups.items():
             if isinstance(feed, Topics):
                 for name in feed.names:
                     if name in changes and name not in made:
@@ -73,8 +81,10 @@ class Lane:
             else:
                 body = self._board.regions(feed.page, regions.get(feed.page, ()), feed.view)
             if body:
-                self._send(group, body)
+                self._send(group, framing.chunk(body) if chunked else body)
 
     def stop(self) -> None:
+        """Nothing is sent from now on."""
+        self._groups.clear()
         if self._beat is not None:
             self._beat.cancel()
