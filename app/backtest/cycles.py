@@ -9,7 +9,7 @@ import numpy as np
 
 from app.backtest.fills import VENUES, fills_of, withdraw_fees_krw
 from app.backtest.series import Aligned
-from app.backtest.tape import HIGH, NONE, REASONS, SECOND_NS, Records
+from app.backtest.tape import HIGH, NONE, REASONS, SECOND_NS, WINDOW_END, Records
 from app.domain.backtests import Params
 
 # Coins are places in the list of bases, times ns. in_bps, out_bps: the signals that led in and out.
@@ -63,6 +63,15 @@ def tabulate(aligned: Aligned, params: Params, cycles: Records) -> tuple[Records
     table["net_bps"] = table["pnl_krw"] / params.notional_krw * 1e4
     table["hold_s"] = (table["t_exit"] - table["t_entry"]) / SECOND_NS
     return table, fills
+
+
+def end_at_mark(table: Records, mark_krw: float, end_ns: int, notional_krw: float) -> None:
+    """Let open cycles end at their mark when a walk-forward's window does."""
+    table["pnl_krw"] = mark_krw
+    table["net_bps"] = mark_krw / notional_krw * 1e4
+    table["reason"] = WINDOW_END
+    table["t_exit"] = end_ns
+    table["hold_s"] = (end_ns - table["t_entry"]) / SECOND_NS
 
 
 def flat_fills(fills: Records) -> Records:

@@ -93,7 +93,7 @@ def outcome(
         table=table,
         open_ns=open_ns,
         span_ns=end_ns - int(time[0]) if time.size else 0,
-        benchmark_roi_pct=_benchmark_roi_pct(aligned, first, stop),
+        benchmark_roi_pct=benchmark_roi_pct(aligned, first, stop),
     )
 
 
@@ -174,7 +174,7 @@ def benchmark(aligned: Aligned, initial_krw: float) -> Floats:
     return total
 
 
-def _benchmark_roi_pct(aligned: Aligned, first: int, stop: int) -> float | None:
+def benchmark_roi_pct(aligned: Aligned, first: int, stop: int) -> float | None:
     """The return of `benchmark` over a window of rows, from each coin's first to its last bar."""
     if stop <= first:
         return None

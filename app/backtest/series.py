@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from app.backtest.tape import DAY_NS, SECOND_NS, Floats, Ints, Tape
 
+EVER_NS = np.iinfo(np.int64).min  # the known-time of a fixed rate
+
 
 class Candles(NamedTuple):
     """One venue's candles of one coin. Open times in ns, strictly rising; prices as quoted."""
@@ -40,7 +42,7 @@ class Fx(NamedTuple):
     @classmethod
     def fixed(cls, rate: float) -> Fx:
         """One rate, known since ever."""
-        return cls(np.array([np.iinfo(np.int64).min]), np.array([rate], np.float64))
+        return cls(np.array([EVER_NS]), np.array([rate], np.float64))
 
 
 class Coin(NamedTuple):
@@ -138,7 +140,7 @@ def align(
         timeframe_ns=timeframe_ns,
         tape=Tape(*(_frozen(array) for array in tape)),
         coin_start=np.concatenate([[0], stops[:-1]]).astype(np.int64),
-        day_ends=_day_ends(time),
+        day_ends=day_ends(time),
         fx_known_at=known_at,
         expected_bars=sum(bars.expected for bars in met),
     )
@@ -153,6 +155,12 @@ def until(coins: Sequence[Coin], fx: Fx, cut_ns: int) -> tuple[list[Coin], Fx]:
         for coin in coins
     ]
     return past, Fx(fx.known_at_ns[:known], fx.rate[:known])
+
+
+def day_ends(time_ns: Ints) -> Ints:
+    """The place of the last of the rising times in every UTC day that has one."""
+    days = time_ns // DAY_NS
+    return np.append(np.flatnonzero(days[1:] != days[:-1]), time_ns.size - 1)[: time_ns.size]
 
 
 def _meet(coin: Coin, first_ns: int, end_ns: int | None, timeframe_ns: int) -> _Bars:
@@ -201,11 +209,6 @@ def _known(fx: Fx, at: Ints) -> tuple[Floats, Ints]:
     holds_from = np.append(np.searchsorted(at, fx.known_at_ns), at.size)
     spans = np.diff(holds_from)
     return np.repeat(fx.rate, spans), np.repeat(fx.known_at_ns, spans)
-
-
-def _day_ends(time: Ints) -> Ints:
-    days = time // DAY_NS
-    return np.append(np.flatnonzero(days[1:] != days[:-1]), time.size - 1)[: time.size]
 
 
 def _premium(bars: _Bars, fx_close: Floats) -> Floats:

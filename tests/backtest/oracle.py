@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import fmean, stdev
 from typing import Any
 
@@ -290,10 +291,7 @@ class Oracle:
     def look_for_exit(self, t: int, base: str, premium: float, what: str) -> None:
         cycle, p = self.cycle, self.p
         assert cycle
-        if cycle.direction == "high":
-            met = premium <= p.exit_bps
-        else:
-            met = premium >= -p.exit_bps
+        met = premium <= p.exit_bps if cycle.direction == "high" else premium >= -p.exit_bps
         late = p.max_hold_bars > 0 and t >= cycle.hold_start + p.max_hold_bars * self.w
         if met or late:
             cycle.reason = "target" if met else "max_hold"
@@ -339,7 +337,7 @@ class Oracle:
         for t, value in equity:
             days[t // 86_400] = value
         values = [capital, *days.values()]
-        returns = [b / a - 1 for a, b in zip(values, values[1:], strict=False)]
+        returns = [b / a - 1 for a, b in pairwise(values)]
         deviation = stdev(returns) if len(returns) > 1 else 0.0
         return {
             "cycles": len(pnls),

@@ -16,15 +16,32 @@ from tests.backtest.builders import T0, aligned_from, market
 from tests.backtest.oracle import Market
 
 RELATIVE = 1e-9
-NAMES = (
-    "inventory_high inventory_low_fx_moves inventory_both_max_hold_gaps inventory_two_coins_step "
-    "transfer_high_fee transfer_low_two_coins_hedged transfer_high_two_coins_rotation_hedged "
-    "transfer_instant window no_trades pending_order_coin_never_trades_again "
-    "pending_order_over_a_gap max_hold_and_target_together stale_mark_fx stale_p "
-    "arrival_bar_missing_max_hold fx_known_exactly_at_bar hedge_transfer_bars_0 "
-    "exit_signal_at_close_of_entry_bar both_tie_and_low_side window_end_off_grid "
-    "withdraw_fee_above_qty day_without_bars qty_step_exact_multiple"
-).split()
+NAMES = [
+    "inventory_high",
+    "inventory_low_fx_moves",
+    "inventory_both_max_hold_gaps",
+    "inventory_two_coins_step",
+    "transfer_high_fee",
+    "transfer_low_two_coins_hedged",
+    "transfer_high_two_coins_rotation_hedged",
+    "transfer_instant",
+    "window",
+    "no_trades",
+    "pending_order_coin_never_trades_again",
+    "pending_order_over_a_gap",
+    "max_hold_and_target_together",
+    "stale_mark_fx",
+    "stale_p",
+    "arrival_bar_missing_max_hold",
+    "fx_known_exactly_at_bar",
+    "hedge_transfer_bars_0",
+    "exit_signal_at_close_of_entry_bar",
+    "both_tie_and_low_side",
+    "window_end_off_grid",
+    "withdraw_fee_above_qty",
+    "day_without_bars",
+    "qty_step_exact_multiple",
+]
 
 
 @pytest.fixture(scope="session")
