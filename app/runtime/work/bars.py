@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 import numpy as np
 
 from app.backtest.series import Aligned, Candles, Coin, Fx, align
@@ -9,8 +12,10 @@ from app.history.columns import open_columns
 from app.runtime.work.limits import ALIGNED_BYTES_KEPT_MAX
 from app.runtime.work.orders import Bars, CoinFolders
 
+Series = tuple[list[Coin], Fx]
 
-def series(bars: Bars) -> tuple[list[Coin], Fx]:
+
+def series(bars: Bars) -> Series:
     """The columns as they lie on disk, memory-mapped."""
     return [_coin(coin) for coin in bars.coins], _fx(bars)
 
@@ -32,7 +37,7 @@ def _fx(bars: Bars) -> Fx:
 
 
 class Alignments:
-    """Of a worker: the newest alignments while they are small enough together.
+    """Of one process: the newest alignments while they are small enough together.
 
     Sweeps, reruns with other numbers and checks of one run ask for the same bars again and again.
     """
@@ -40,16 +45,18 @@ class Alignments:
     def __init__(self, bytes_max: int = ALIGNED_BYTES_KEPT_MAX) -> None:
         self._bytes_max = bytes_max
         self._kept: dict[Bars, Aligned] = {}
+        self._lock = threading.Lock()  # a Dask worker has several threads
 
-    def of(self, bars: Bars) -> Aligned:
+    def of(self, bars: Bars, read: Callable[[Bars], Series] = series) -> Aligned:
         """Datasets never change once they are stored, so what was aligned stays right."""
-        found = self._kept.pop(bars, None)
-        if found is None:
-            found = align(*series(bars), bars.timeframe_s, bars.start_ns, bars.end_ns)
-        self._kept[bars] = found
-        while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self._bytes_max:
-            del self._kept[next(iter(self._kept))]
-        return found
+        with self._lock:
+            found = self._kept.pop(bars, None)
+            if found is None:
+                found = align(*read(bars), bars.timeframe_s, bars.start_ns, bars.end_ns)
+            self._kept[bars] = found
+            while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self._bytes_max:
+                del self._kept[next(iter(self._kept))]
+            return found
 
 
 def _bytes(aligned: Aligned) -> int:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from math import isfinite, prod
 from typing import NamedTuple
 
-import msgspec
 import sqlalchemy as sa
 
+from app.backtest.grid import WHOLE, WITHDRAW_FEE, changed
 from app.backtest.metrics import METRICS
 from app.backtest.rules import refusals
 from app.domain.backtests import MARKETS_MAX, POINTS_MAX, Params, RunSpec, StudySpec
@@ -20,7 +20,6 @@ from app.ledger.database import Database
 
 BASE_LENGTH_MAX = 20
 DAYS_MAX = 36_500.0
-WHOLE = frozenset({"max_hold_bars", "transfer_bars"})
 SWEPT = (
     "entry_bps",
     "exit_bps",
@@ -76,10 +75,7 @@ async def check_study(db: Database, spec: StudySpec) -> Rows:
     errors = list(_axes(spec))
     if spec.objective not in OBJECTIVES:
         errors.append(_wrong("objective", spec.objective, " | ".join(OBJECTIVES)))
-    for name in ("train_days", "test_days", "step_days"):
-        days = getattr(spec, name)
-        if days is not None and not 0 < days <= DAYS_MAX:
-            errors.append(_wrong(name, days, f"> 0, <= {DAYS_MAX:g}"))
+    errors += _days(spec)
     if errors:
         raise Problem("invalid_fields", errors=tuple(errors))
     return await check_run(db, spec.run)
@@ -115,11 +111,23 @@ def _shape(spec: RunSpec) -> Iterator[FieldError]:
         yield _wrong("end", None, "> start")
 
 
+def _days(spec: StudySpec) -> Iterator[FieldError]:
+    """A walk-forward has all three, a sweep none."""
+    days = {name: getattr(spec, name) for name in ("train_days", "test_days", "step_days")}
+    if all(value is None for value in days.values()):
+        return
+    for name, value in days.items():
+        if value is None or not 0 < value <= DAYS_MAX:
+            yield _wrong(name, value, f"> 0, <= {DAYS_MAX:g}")
+    if spec.step_days and spec.test_days and spec.step_days < spec.test_days:
+        yield _wrong("step_days", spec.step_days, f">= test_days {spec.test_days:g}")
+
+
 def _axes(spec: StudySpec) -> Iterator[FieldError]:
     """Every value of every axis must pass as if it stood alone in the body."""
     params = spec.run.params
     for axis in spec.axes:
-        if axis.name not in SWEPT:
+        if axis.name not in SWEPT and not axis.name.startswith(WITHDRAW_FEE):
             yield _wrong(axis.name, None, " | ".join(SWEPT))
         elif not axis.values:
             yield _wrong(axis.name, "[]", "one value at least")
@@ -132,8 +140,7 @@ def _axis_value(params: Params, name: str, value: float) -> Iterator[FieldError]
     if name in WHOLE and not float(value).is_integer():
         yield _wrong(name, value, "a whole number")
         return
-    changed = msgspec.structs.replace(params, **{name: int(value) if name in WHOLE else value})
-    yield from (error for error in refusals(changed) if error.column == name)
+    yield from (e for e in refusals(changed(params, {name: value})) if e.column == name)
 
 
 def _places(spec: RunSpec) -> Iterator[Place]:

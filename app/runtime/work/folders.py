@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 PRIVATE = 0o700
+
+
+class FolderOccupied(Exception):
+    """Two processes would sweep away each other's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,19 @@ class Folders:
     def make(self) -> None:
         for folder in (self.uploads, self.datasets, self.runs, self.kernels):
             folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+
+    def occupy(self) -> int:
+        """Holds the data folder for this process alone; the handle that does.
+
+        The kernel lets go of it however the process ends.
+        """
+        handle = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            raise FolderOccupied(f"another kimp works in {self.root}") from None
+        return handle
 
     def part(self, upload_id: str) -> Path:
         """The file of an upload before it has been read."""

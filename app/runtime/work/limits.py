@@ -20,7 +20,9 @@ UPLOADS_LISTED_MAX = 1_000
 # Waiting and running.
 RUNS_QUEUED_MAX = 500
 STUDIES_QUEUED_MAX = 100
+QUEUED_READ_AT_ONCE = RUNS_QUEUED_MAX
 STUDIES_AT_ONCE = 2
+CLUSTER_CONNECT_S_MAX = 10.0
 ANSWER_S_MAX = 60.0  # bootstrap, look-ahead and reports, for which somebody waits
 INGEST_S_MAX = 1800.0
 INGEST_BYTES_MAX = 3 * GIB  # private memory of a worker while it reads a file

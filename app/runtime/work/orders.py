@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from app.domain.backtests import Params
+from app.domain.backtests import Axis, Params
 from app.domain.datasets import DatasetFacts, Hints
 from app.domain.problems import Problem
-from app.domain.records import Metrics
+from app.domain.records import Metrics, StudyWindow
+
+Point = dict[str, float]
 
 
 class Ingest(msgspec.Struct, frozen=True):
@@ -80,3 +82,56 @@ class Backtested(msgspec.Struct, frozen=True):
     bars: int
     metrics: Metrics
     open_cycle: dict[str, Any] | None
+
+
+class Points(msgspec.Struct, frozen=True):
+    """Evaluate points of a grid over all bars, or over those that open in [start, end)."""
+
+    bars: Bars
+    params: Params
+    grid: tuple[Point, ...]
+    window: tuple[int, int] | None
+
+
+class Windows(msgspec.Struct, frozen=True):
+    """Which windows a walk-forward has over these bars."""
+
+    bars: Bars
+    train_days: float
+    test_days: float
+    step_days: float
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """Play every test window with what its training chose, join them, write the folder `out`."""
+
+    bars: Bars
+    params: Params
+    windows: tuple[tuple[int, int, int, int], ...]
+    chosen: tuple[Point, ...]
+    trained: tuple[Metrics, ...]
+    axes: tuple[Axis, ...]
+    out: Path
+
+
+class Walked(msgspec.Struct, frozen=True):
+    """What the ledger keeps of a walk-forward."""
+
+    windows: tuple[StudyWindow, ...]
+    metrics: Metrics
+
+
+class Bootstrap(msgspec.Struct, frozen=True):
+    """Draw the cycles of the run in `folder` again and again."""
+
+    folder: Path
+    initial_krw: float
+    n: int
+    seed: int
+
+
+class Lookahead(msgspec.Struct, frozen=True):
+    """Run again without the rows after some moments."""
+
+    bars: Bars
+    params: Params

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,14 +13,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from app.backtest.views import thin
 from app.domain.problems import Problem
 
 Array: TypeAlias = npt.NDArray[Any]
 
 DOCUMENT = "result.json"
 PART_SUFFIX = ".part"
-CURVES = ("time", "equity_krw", "drawdown_pct", "premium_bps")
-POINTS_MIN = 10
+CURVES = ("time_s", "equity_krw", "drawdown_pct", "premium_bps")
 
 
 class Result:
@@ -42,14 +41,12 @@ class Result:
             raise Problem("result_damaged", values={"file": f"{name}.npy"}) from error
         return array
 
-    def curves(self, points: int | None = None) -> dict[str, Array]:
-        """Columns of CURVES, all rows or at most about `points` that keep every extreme."""
-        columns = {name: self.array(name) for name in CURVES}
-        rows = len(columns["time"])
-        if points is None or rows <= points:
-            return columns
-        kept = extremes([columns[name] for name in CURVES[1:]], points)
-        return {name: column[kept] for name, column in columns.items()}
+    def curves(self, names: Sequence[str], points: int | None = None) -> dict[str, Array]:
+        """Columns such as CURVES, whole or at most `points` rows that keep the extremes."""
+        columns = {name: self.array(name) for name in dict.fromkeys((*CURVES, *names))}
+        if points is not None:
+            columns = thin(columns, points)
+        return {name: columns[name] for name in names}
 
 
 def write_result(folder: Path, arrays: Mapping[str, Array], document: object) -> None:
@@ -72,22 +69,6 @@ def write_result(folder: Path, arrays: Mapping[str, Array], document: object) ->
         shutil.rmtree(part, ignore_errors=True)
         raise
     _sync_folder(folder.parent)
-
-
-def extremes(columns: list[Array], points: int) -> npt.NDArray[np.int64]:
-    """Rows that draw the same picture: of each slice the lowest and highest of every column.
-
-    The first and the last row are among them.
-    """
-    rows = len(columns[0])
-    slices = max(1, (points - 2) // (2 * len(columns)))
-    edges = np.linspace(0, rows, slices + 1).astype(np.int64)
-    kept = {0, rows - 1}
-    for first, stop in itertools.pairwise(edges):
-        for column in columns:
-            kept.add(int(first + np.argmin(column[first:stop])))
-            kept.add(int(first + np.argmax(column[first:stop])))
-    return np.array(sorted(kept), np.int64)
 
 
 def _sync_folder(folder: Path) -> None:

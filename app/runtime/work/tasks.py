@@ -5,21 +5,38 @@ from __future__ import annotations
 import contextlib
 import resource
 from collections.abc import Iterator
+from typing import Any
 
+from app.backtest import views, walkforward
+from app.backtest.bootstrap import bootstrap
+from app.backtest.checks import checks
+from app.backtest.lookahead import lookahead
+from app.backtest.metrics import Figures
 from app.backtest.run import run
+from app.backtest.series import Aligned, align, until
+from app.backtest.sweep import evaluate
+from app.backtest.tape import Records
+from app.domain.backtests import Params
 from app.domain.problems import Problem
+from app.domain.records import StudyWindow
 from app.history import preview, reader, sample
-from app.runtime.work.bars import Alignments
+from app.runtime.work.bars import Alignments, series
 from app.runtime.work.limits import INGEST_BYTES_MAX, LINES_AROUND
 from app.runtime.work.orders import (
     Backtest,
     Backtested,
+    Bootstrap,
     FileRefused,
     Ingest,
+    Lookahead,
+    Points,
     Sample,
     Stored,
+    Walk,
+    Walked,
+    Windows,
 )
-from app.runtime.work.results import write_result
+from app.runtime.work.results import Result, write_result
 from app.runtime.work.worker import Task, Ticket
 
 alignments = Alignments()
@@ -46,7 +63,7 @@ def ingest(ticket: Ticket, order: Ingest) -> tuple[Stored, ...]:
 def make_sample(ticket: Ticket, order: Sample) -> tuple[Stored, ...]:  # noqa: ARG001
     """The built-in sample → datasets on disk."""
     folders = iter(order.folders)
-    stored = sample.make_sample(order.out, lambda: next(folders), seed=order.seed)
+    stored = sample.make_sample(order.out, lambda: next(folders))
     return tuple(Stored(folder, facts) for folder, facts in stored)
 
 
@@ -57,7 +74,7 @@ def backtest(ticket: Ticket, order: Backtest) -> Backtested:
     write_result(
         order.out,
         {
-            "time": result.columns["time_s"],
+            "time_s": result.columns["time_s"],
             "equity_krw": result.columns["equity_krw"],
             "drawdown_pct": result.columns["drawdown_pct"],
             "premium_bps": result.columns["premium_bps"],
@@ -70,9 +87,96 @@ def backtest(ticket: Ticket, order: Backtest) -> Backtested:
             "metrics": result.metrics,
             "open_cycle": result.open_cycle,
             "pending_order": result.pending_order,
+            "checks": [check._asdict() for check in checks(aligned, order.params, result)],
+            **_views(result.columns, result.cycles, result.bases, order.params),
         },
     )
     return Backtested(result.bars, result.metrics, result.open_cycle)
+
+
+def points(ticket: Ticket, order: Points) -> list[Figures]:
+    """The metrics of some points of a grid. Progress: points done."""
+    aligned = alignments.of(order.bars)
+    return evaluate(
+        aligned,
+        order.params,
+        order.grid,
+        None if order.window is None else aligned.row_window(*order.window),
+        lambda done, _: ticket.progress(done),
+    )
+
+
+def windows(ticket: Ticket, order: Windows) -> tuple[tuple[int, int, int, int], ...]:  # noqa: ARG001
+    """(train start, train end, test start, test end) of each, ns."""
+    aligned = alignments.of(order.bars)
+    days = (order.train_days, order.test_days, order.step_days)
+    return tuple(
+        (span.train_start, span.train_end, span.test_start, span.test_end)
+        for span in walkforward.windows(aligned, *days)
+    )
+
+
+def walk(ticket: Ticket, order: Walk) -> Walked:  # noqa: ARG001
+    """The joined test windows of a walk-forward."""
+    spans = [walkforward.Window(*window) for window in order.windows]
+    walked = walkforward.stitch(
+        alignments.of(order.bars), order.params, spans, order.chosen, order.trained
+    )
+    write_result(
+        order.out,
+        {
+            "time_s": walked.columns["time_s"],
+            "equity_krw": walked.columns["equity_krw"],
+            "drawdown_pct": walked.columns["drawdown_pct"],
+            "premium_bps": walked.columns["premium_bps"],
+            "cycles": walked.cycles,
+            "fills": walked.fills,
+        },
+        {
+            "bases": walked.bases,
+            "drift": walkforward.drift(order.axes, walked.windows),
+            **_views(walked.columns, walked.cycles, walked.bases, order.params),
+        },
+    )
+    judged = tuple(
+        StudyWindow(*part.window, part.chosen, part.train_metrics, part.test_metrics)
+        for part in walked.windows
+    )
+    return Walked(judged, walked.metrics)
+
+
+def resample(ticket: Ticket, order: Bootstrap) -> dict[str, Any]:  # noqa: ARG001
+    """Bands of the bootstrap of a run's cycle order."""
+    pnls = Result(order.folder).array("cycles")["pnl_krw"]
+    return bootstrap(pnls, order.initial_krw, order.n, order.seed)
+
+
+def look_ahead(ticket: Ticket, order: Lookahead) -> dict[str, Any]:
+    """Whether truncating future rows changes an earlier decision. Progress: cuts made."""
+    bars = order.bars
+    coins, fx = series(bars)
+    cuts = 0
+
+    def build(cut_ns: int | None) -> Aligned:
+        nonlocal cuts
+        ticket.progress(cuts)
+        cuts += 1
+        if cut_ns is None:
+            return alignments.of(bars)
+        return align(*until(coins, fx, cut_ns), bars.timeframe_s, bars.start_ns, bars.end_ns)
+
+    return lookahead(build, order.params)
+
+
+def _views(
+    columns: views.Columns, cycles: Records, bases: tuple[str, ...], params: Params
+) -> dict[str, Any]:
+    """What pages show beside curves and cycles, computed once."""
+    return {
+        "months": views.months(columns, cycles, params.initial_capital_krw),
+        "histogram": views.histogram(cycles["pnl_krw"]),
+        "by_coin": views.by_coin(cycles, bases),
+    }
 
 
 def _with_lines(order: Ingest, problem: Problem) -> Problem:
@@ -98,4 +202,9 @@ TASKS: dict[str, Task] = {
     "ingest": ingest,
     "sample": make_sample,
     "backtest": backtest,
+    "points": points,
+    "windows": windows,
+    "walk": walk,
+    "bootstrap": resample,
+    "lookahead": look_ahead,
 }
