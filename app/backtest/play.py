@@ -10,7 +10,7 @@ import numpy as np
 from app.backtest.kernel import advance, drawdowns
 from app.backtest.rules import rules_of, withdraw_fees_of
 from app.backtest.series import Aligned
-from app.backtest.tape import CYCLE, FLAT, NONE, STATE, Floats, Ints, Records
+from app.backtest.tape import CYCLE, FLAT, NONE, STATE, Floats, Records
 from app.domain.backtests import Params
 
 CHUNKS = 40  # a run's progress moves so often
@@ -100,8 +100,7 @@ def _grown(cycles: Any, size: int) -> Any:
 
 def _bars_before(aligned: Aligned, first: int, stop: int) -> int:
     """Bars of all coins in rows [first, stop)."""
-    row: Ints = aligned.tape.row
-    bars = 0
+    row, bars = aligned.tape.row, 0
     for coin in range(len(aligned.bases)):
         begin, end = np.searchsorted(row[aligned.coin_bars(coin)], [first, stop])
         bars += int(end - begin)

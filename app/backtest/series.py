@@ -190,7 +190,8 @@ def _meet(coin: Coin, first_ns: int, end_ns: int | None, timeframe_ns: int) -> _
 def _union(times: list[Ints]) -> Ints:
     if all(np.array_equal(times[0], other) for other in times[1:]):
         return times[0]
-    return np.unique(np.concatenate(times))
+    merged = np.sort(np.concatenate(times), kind="stable")  # a merge: each part is sorted
+    return merged[np.append(True, merged[1:] != merged[:-1])] if merged.size else merged
 
 
 def _rows(time: Ints, own: Ints) -> Any:
@@ -230,13 +231,9 @@ def _best(premium: list[Floats], rows: list[Any], size: int) -> dict[str, npt.ND
     first = 0
     for own, row in zip(premium, rows, strict=True):
         bars = np.arange(first, first + own.size)
-        for best, whose, better in (
-            (highest, highest_bar, own > highest[row]),
-            (lowest, lowest_bar, own < lowest[row]),
-        ):
-            # Strictly better only: coins come in ticker order, and equals go to the first.
-            best[row] = np.where(better, own, best[row])
-            whose[row] = np.where(better, bars, whose[row])
+        # Strictly better only: coins come in ticker order, and equals go to the first.
+        _replace(highest, highest_bar, row, own > highest[row], own, bars)
+        _replace(lowest, lowest_bar, row, own < lowest[row], own, bars)
         first += own.size
     return {
         "highest": highest,
@@ -244,6 +241,16 @@ def _best(premium: list[Floats], rows: list[Any], size: int) -> dict[str, npt.ND
         "highest_bar": highest_bar,
         "lowest_bar": lowest_bar,
     }
+
+
+def _replace(best: Floats, whose: Ints, row: Any, better: Any, premium: Floats, bars: Ints) -> None:
+    """Put the better premiums and their bars into the rows of a coin."""
+    if isinstance(row, slice):
+        np.copyto(best, premium, where=better)
+        np.copyto(whose, bars, where=better)
+    else:
+        best[row[better]] = premium[better]
+        whose[row[better]] = bars[better]
 
 
 def _joined(parts: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
