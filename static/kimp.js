@@ -24,6 +24,15 @@
     else if (event.target.matches('dialog[open]')) event.target.close();
   });
 
+  document.addEventListener('click', async event => {
+    const button = event.target.closest('[data-copy]');
+    if (!button) return;
+    const field = byId(button.dataset.copy);
+    field.select();
+    await navigator.clipboard?.writeText(field.value);
+    button.textContent = byId('said').textContent = button.dataset.copied;
+  });
+
   /* A switch in the address keeps the rest of the address. */
   for (const link of document.querySelectorAll('[data-switch]')) {
     link.addEventListener('click', event => {

@@ -64,7 +64,7 @@
     const request = entry.request = new XMLHttpRequest();
     const body = new FormData();
     for (const field of form.elements) {
-      if (field.name && field.type !== 'file' && field.name !== 'csrf' && field.value) body.append(field.name, field.value);
+      if (field.name && field.value && field.type !== 'file' && field.type !== 'hidden') body.append(field.name, field.value);
     }
     body.append('file', entry.file);
     request.upload.addEventListener('progress', event => {

@@ -64,6 +64,13 @@ VENUE_SHORT: dict[str, str] = {
 }
 
 
+# How a browser names itself → what people call it; the first that is found.
+BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome",
+            "Safari": "Safari", "curl": "curl"}  # fmt: skip
+SYSTEMS = {"iPhone": "iPhone", "iPad": "iPad", "Android": "Android", "Windows": "Windows",
+           "Mac OS": "macOS", "Linux": "Linux"}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """How one person reads kimp. zone: IANA name. updown: kr (red is up) | intl (green is up)."""
@@ -123,6 +130,15 @@ def remember(response: Response, name: str, value: str, *, secure: bool) -> None
     )
 
 
+def browser(agent: str) -> str:
+    """Chrome · Linux, from a User-Agent; `?` for one that says neither."""
+    named = [
+        next((name for mark, name in known.items() if mark in agent), None)
+        for known in (BROWSERS, SYSTEMS)
+    ]
+    return " · ".join(name for name in named if name) or formats.UNKNOWN
+
+
 def _by_language(write: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def filtered(context: Context, value: float | None, **options: bool) -> str:
@@ -147,8 +163,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    plain = ("number", "won", "price", "quantity", "bps", "share", "returns", "size", "direction")
+    plain = (
+        "number",
+        "won",
+        "price",
+        "quantity",
+        "bps",
+        "share",
+        "returns",
+        "size",
+        "gib",
+        "direction",
+    )
     made.filters.update({name: getattr(formats, name) for name in (*plain, "iso")})
+    made.filters["browser"] = browser
     for name in ("won_short", "age", "duration", "timeframe"):
         made.filters[name] = _by_language(getattr(formats, name))
     for name in ("day", "moment", "second", "clock"):
@@ -161,6 +189,7 @@ def _environment() -> Environment:
         static=address,
         venue_short=VENUE_SHORT,
         korean_venues=KOREAN,
+        zones=formats.ZONES,
         zone_label=formats.zone_label,
         languages=texts.LANGUAGES,
         once=partial(secrets.token_hex, 8),

@@ -118,6 +118,11 @@ def size(value: float | None) -> str:
     raise AssertionError(value)
 
 
+def gib(value: float) -> str:
+    """A limit that was set in GiB."""
+    return f"{value / 2**30:,.4g} GiB"
+
+
 def age(lang: str, seconds: float | None) -> str:
     """Two figures, one unit: 12 ms, 3.2 s, 41 s, 9 min, 3 h 12 m; Korean 41초, 9분, 3시간 12분."""
     if seconds is None:

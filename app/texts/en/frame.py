@@ -74,7 +74,6 @@ TEXTS: dict[str, str] = {
     "none": "none",
     "unknown": "unknown",
     "default": "default",
-    "synthetic": "SYNTHETIC",
     "synthetic.title": "made by the built-in generator, not a real market",
     "lamp.ok": "normal",
     "lamp.c": "caution",

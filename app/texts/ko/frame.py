@@ -74,7 +74,6 @@ TEXTS: dict[str, str] = {
     "none": "없음",
     "unknown": "모름",
     "default": "기본값",
-    "synthetic": "SYNTHETIC 합성",
     "synthetic.title": "내장 생성기가 만든 것이며 실제 시장이 아닙니다",
     "lamp.ok": "정상",
     "lamp.c": "주의",

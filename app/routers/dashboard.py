@@ -1,0 +1,145 @@
+"""Dashboard: what to do next, what happened last, what is running."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.backtests import FINAL, RunSpec, RunStatus
+from app.domain.records import DatasetRow, RunRow, StudyRow, UploadRow
+from app.ledger import queries
+from app.routers.backtesting.lists import RunLine, run_line, study_line
+from app.routers.datasets_shown import shown
+from app.routers.live import is_open, job
+from app.routers.render import look, render, viewer
+from app.runtime.desk import Desk, desk
+from app.security.guard import page
+
+RUNS_SHOWN = 8
+DATASETS_SHOWN = 6
+EVENTS_SHOWN = 6
+UPLOADS_READ = 8
+# Of this many runs and studies of late the best is named and the open ones are listed.
+RECENT = 50
+OPEN = tuple(status for status in RunStatus if status not in FINAL)
+NS = 1_000_000_000
+
+router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing to do, in the order in which a new user does them. now: the first undone."""
+
+    key: str
+    done: bool
+    now: bool
+    values: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Of the disk that holds the data folder."""
+
+    total: int
+    used: int
+    free: int
+
+    @property
+    def percent(self) -> float:
+        return 100 * (1 - self.free / self.total)
+
+
+@router.get("/")
+async def dashboard_page(request: Request, part: str | None = None) -> Response:
+    here, now_ns, lang = desk(request), time.time_ns(), viewer(request).lang
+    runs, _ = await here.db.read(queries.list_runs, RECENT)
+    studies, _ = await here.db.read(queries.list_studies, RECENT)
+    datasets, _ = await here.db.read(queries.list_datasets, DATASETS_SHOWN)
+    count, file_bytes = await here.db.read(queries.datasets_total)
+    events, _ = await here.accounts.events(EVENTS_SHOWN, None)
+    lines = [run_line(row, now_ns) for row in runs]
+    done = [line for line in lines if line.status == RunStatus.COMPLETED]
+    studied = [study_line(row, now_ns) for row in studies if row.status is RunStatus.COMPLETED]
+    return render(
+        request,
+        "dashboard.html",
+        "now" if part == "now" else None,
+        page="dashboard",
+        steps=_steps(count, done, [line.title for line in studied]),
+        last=done[0] if done else None,
+        best=max(done, key=_return_of) if done else None,
+        completed=len(done),
+        runs=lines[:RUNS_SHOWN],
+        synthetic=await here.db.read(_on_synthetic, runs),
+        datasets=[shown(row) for row in datasets],
+        total={"count": count, "file_bytes": file_bytes},
+        jobs=[job(lang, record) for record in await moving(here)],
+        workers=len(here.work.seats()),
+        disk=disk(here),
+        events=events,
+        uptime_s=(now_ns - here.started_at_ns) / NS,
+        database=database_word(here),
+    )
+
+
+async def moving(here: Desk) -> list[UploadRow | RunRow | StudyRow]:
+    """Everything on its way, with its newest progress."""
+    uploads = await here.db.read(queries.list_uploads, UPLOADS_READ)
+    runs, _ = await here.db.read(queries.list_runs, RECENT, None, OPEN)
+    studies, _ = await here.db.read(queries.list_studies, RECENT, None, None, OPEN)
+    return [
+        *(row for row in uploads if is_open(row)),
+        *(here.work.newest(row) for row in runs),
+        *(here.work.newest(row) for row in studies),
+    ]
+
+
+def database_word(here: Desk) -> str:
+    """sqlite, postgresql, mysql; nothing else of the address, which may hold a password."""
+    return urlsplit(here.dependencies.database_url).scheme.partition("+")[0]
+
+
+def disk(here: Desk) -> Disk:
+    total, used, free = shutil.disk_usage(here.data_dir)
+    return Disk(total, used, free)
+
+
+def _return_of(line: RunLine) -> float:
+    return -math.inf if line.roi is None else line.roi
+
+
+def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> list[Step]:
+    made: dict[str, tuple[bool, dict[str, object]]] = {
+        "data": (datasets >= 3, {"n": datasets}),
+        "run": (bool(runs), {"title": runs[0].title} if runs else {}),
+        "believe": (bool(studies), {"title": studies[0]} if studies else {}),
+    }
+    first = next((key for key, (done, _) in made.items() if not done), None)
+    return [Step(key, done, key == first, values) for key, (done, values) in made.items()]
+
+
+def _on_synthetic(conn: sa.Connection, runs: Sequence[RunRow]) -> set[str]:
+    """Runs that used data of the built-in generator."""
+    named = {run.id: _datasets_of(run.spec) for run in runs}
+    rows: dict[str, DatasetRow | None] = {
+        name: queries.get_dataset(conn, name) for name in set().union(*named.values())
+    }
+    made = {name for name, row in rows.items() if row is not None and row.facts.synthetic}
+    return {run_id for run_id, names in named.items() if names & made}
+
+
+def _datasets_of(spec: RunSpec) -> set[str]:
+    pairs = {
+        name for market in spec.markets for name in (market.krw_dataset, market.global_dataset)
+    }
+    return pairs | ({spec.fx.dataset} if spec.fx.dataset else set())
