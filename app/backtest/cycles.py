@@ -43,11 +43,11 @@ def tabulate(aligned: Aligned, params: Params, cycles: Records) -> tuple[Records
     traded = np.where(fills["hedge"], 0.0, fills["quantity"] * fills["price"] * in_won)
     table: Records = np.zeros(len(cycles), CYCLE_ROW)
     table["direction"] = cycles["side"]
-    table["base"] = tape.coin[cycles["entry"]]
+    table["base"] = aligned.coin_of(cycles["entry"])
     table["return_base"] = NONE
     if params.style == "transfer":
         returned = cycles["exit"] != NONE
-        table["return_base"] = np.where(returned, tape.coin[cycles["exit"]], NONE)
+        table["return_base"] = np.where(returned, aligned.coin_of(cycles["exit"]), NONE)
     table["reason"] = np.where(cycles["signal_out"] == NONE, NONE, cycles["reason"])
     table["t_entry"] = tape.time[tape.row[cycles["entry"]]]
     table["t_exit"] = np.where(cycles["last"] == NONE, NONE, tape.time[tape.row[cycles["last"]]])

@@ -74,7 +74,7 @@ def withdraw_fees_krw(aligned: Aligned, params: Params, cycles: Records) -> Floa
     ):
         fx = tape.fx_open[tape.row[bar]]
         price = np.where(in_won, tape.krw_open[bar], tape.global_open[bar] * fx)
-        lost = np.minimum(fees[tape.coin[bar]], quantity)
+        lost = np.minimum(fees[aligned.coin_of(bar)], quantity)
         total += np.where(bar == NONE, 0.0, lost * price)
     return total
 
@@ -100,7 +100,7 @@ def _transfer_fills(aligned: Aligned, params: Params, cycles: Records) -> list[R
         (1, cycles["entry"], cycles["arrival"], cycles["qty"], high),
         (2, cycles["exit"], cycles["last"], cycles["return_qty"], ~high),
     ):
-        arrived = np.maximum(0.0, quantity - fees[aligned.tape.coin[back]])
+        arrived = np.maximum(0.0, quantity - fees[aligned.coin_of(back)])
         steps.append(_venue_fill(aligned, params, Step(leg, out, abroad, BUY, quantity)))
         if params.hedge:
             steps.append(_hedge_fill(aligned, params, leg, out, None, quantity))
@@ -150,7 +150,7 @@ def _blank(aligned: Aligned, leg: int, bar: Ints) -> Records:
     fill: Records = np.zeros(bar.size, FILL)
     fill["cycle"] = np.where(bar == NONE, NONE, 0)
     fill["leg"] = leg
-    fill["coin"] = aligned.tape.coin[bar]
+    fill["coin"] = aligned.coin_of(bar)
     fill["time"] = aligned.tape.time[row]
     fill["fx"] = aligned.tape.fx_open[row]
     return fill

@@ -73,12 +73,12 @@ def advance(
     now = state[0]
     row = start
     while row < stop:
-        while now.due != NONE and tape.row[now.due] == row:
+        while now.due != NONE and _row(tape, now.due) == row:
             _execute(tape, rules, withdraw_fees, now, cycles[now.cycles])
         signal = _next_signal(tape, rules, now, row, stop)
         upto = min(signal + 1, stop)
         if now.due != NONE:
-            upto = min(tape.row[now.due], stop)
+            upto = min(_row(tape, now.due), stop)
         _mark(tape, now, equity_krw[row - start : upto - start], row)
         if signal < stop:
             _decide(tape, rules, now, cycles[now.cycles], signal)
@@ -97,12 +97,12 @@ def _next_signal(tape: Tape, rules: Rules, now: Any, row: int, stop: int) -> int
             if at < end:
                 return at
     elif now.phase == HOLDING:
-        bar = now.own if tape.row[now.own] >= row else now.own + 1
+        bar = now.own if _row(tape, now.own) >= row else now.own + 1
         # A bar takes at least one row: those before `stop` are among the next `stop - row`.
         end = min(bar + stop - row, now.own_stop)
         bar = _first(tape.premium, now.side, rules.exit_bps, bar, min(end, now.deadline))
         if bar < end:
-            return int(min(tape.row[bar], stop))
+            return int(min(_row(tape, bar), stop))
     elif now.phase == CASH:
         best = tape.lowest if now.side == HIGH else tape.highest
         return _first(best, now.side, rules.exit_bps, row, min(stop, now.deadline))
@@ -130,7 +130,7 @@ def _decide(tape: Tape, rules: Rules, now: Any, cycle: Any, row: int) -> None:
     """Turn the signal at the close of `row` into an order for the open of its coin's next bar."""
     if now.phase == FLAT:
         now.side = HIGH if tape.highest[row] >= rules.enter_high_bps else LOW
-        bar = tape.highest_bar[row] if now.side == HIGH else tape.lowest_bar[row]
+        bar = _best_bar(tape, now.side, row)
         cycle.side = now.side
         cycle.signal_in = bar
         cycle.entry = cycle.arrival = cycle.signal_out = cycle.exit = cycle.last = NONE
@@ -141,12 +141,12 @@ def _decide(tape: Tape, rules: Rules, now: Any, cycle: Any, row: int) -> None:
             bar = now.own
             now.phase = EXITING
         else:
-            bar = tape.lowest_bar[row] if now.side == HIGH else tape.highest_bar[row]
+            bar = _best_bar(tape, -now.side, row)
             now.phase = RETURNING
         cycle.signal_out = bar
         cycle.reason = TARGET if now.side * tape.premium[bar] <= rules.exit_bps else MAX_HOLD
     following = bar + 1
-    now.due = following if following < tape.coin_stop[tape.coin[bar]] else NONE
+    now.due = following if following < tape.coin_stop[_coin(tape, bar)] else NONE
 
 
 @part
@@ -178,7 +178,7 @@ def _execute(tape: Tape, rules: Rules, withdraw_fees: Floats, now: Any, cycle: A
 @part
 def _enter(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
     """Both legs at once (inventory), or leg 1 and the coins' departure (transfer)."""
-    fx = tape.fx_open[tape.row[bar]]
+    fx = tape.fx_open[_row(tape, bar)]
     krw, usdt = tape.krw_open[bar], tape.global_open[bar]
     high = now.side == HIGH
     qty = rules.notional_krw / (usdt * rules.slipped * fx if high else krw * rules.slipped)
@@ -209,7 +209,7 @@ def _enter(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
 @part
 def _unwind(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
     """Reverse both legs of the inventory."""
-    fx = tape.fx_open[tape.row[bar]]
+    fx = tape.fx_open[_row(tape, bar)]
     qty, krw, usdt = cycle.qty, tape.krw_open[bar], tape.global_open[bar]
     if now.side == HIGH:
         flow = qty * usdt * rules.sell_global * fx - qty * krw * rules.buy_krw
@@ -223,7 +223,7 @@ def _unwind(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
 def _depart(tape: Tape, rules: Rules, now: Any, bar: int, qty: float) -> None:
     """Coins bought at `bar` set out; with a hedge they are shorted at the same open."""
     price = tape.global_open[bar]
-    row = tape.row[bar]
+    row = _row(tape, bar)
     now.usdt = 0.0
     now.global_coins = qty if now.side == HIGH else 0.0
     now.krw_coins = 0.0 if now.side == HIGH else qty
@@ -235,7 +235,7 @@ def _depart(tape: Tape, rules: Rules, now: Any, bar: int, qty: float) -> None:
     _hold(tape, now, bar)
     lands_ns = tape.time[row] + rules.transfer_ns
     landing = bar
-    while landing < now.own_stop and tape.time[tape.row[landing]] < lands_ns:
+    while landing < now.own_stop and tape.time[_row(tape, landing)] < lands_ns:
         landing += 1
     now.due = landing if landing < now.own_stop else NONE
 
@@ -244,11 +244,11 @@ def _depart(tape: Tape, rules: Rules, now: Any, bar: int, qty: float) -> None:
 def _land(tape: Tape, rules: Rules, withdraw_fees: Floats, now: Any, qty: float, bar: int) -> float:
     """Coins arrive: close their hedge and return how many are left to sell."""
     if rules.hedge:
-        fx = tape.fx_open[tape.row[bar]]
+        fx = tape.fx_open[_row(tape, bar)]
         out = qty * tape.global_open[bar]
         now.settled_krw += (now.usdt - out) * fx - rules.hedge_fee * out * fx
     now.usdt = now.global_coins = now.krw_coins = 0.0
-    return max(0.0, qty - float(withdraw_fees[tape.coin[bar]]))
+    return max(0.0, qty - float(withdraw_fees[_coin(tape, bar)]))
 
 
 @part
@@ -275,7 +275,7 @@ def _come_home(
     """The return leg's coins are sold: the cycle is over."""
     sold = _land(tape, rules, withdraw_fees, now, cycle.return_qty, bar)
     if now.side == HIGH:
-        final = sold * tape.global_open[bar] * rules.sell_global * tape.fx_open[tape.row[bar]]
+        final = sold * tape.global_open[bar] * rules.sell_global * tape.fx_open[_row(tape, bar)]
     else:
         final = sold * tape.krw_open[bar] * rules.sell_krw
     _close(now, cycle, bar, now.settled_krw + final)
@@ -295,7 +295,31 @@ def _close(now: Any, cycle: Any, bar: int, pnl_krw: float) -> None:
 def _hold(tape: Tape, now: Any, bar: int) -> None:
     """From here on the held coin is the one of `bar`, marked at its own closes."""
     now.own = bar
-    now.own_stop = tape.coin_stop[tape.coin[bar]]
+    now.own_stop = tape.coin_stop[_coin(tape, bar)]
+
+
+# One coin has a bar in every row. That case is worth its branch: each array left alone is a wait
+# for memory less, and those waits are most of what a cycle costs.
+
+
+@part
+def _row(tape: Tape, bar: int) -> int:
+    return bar if tape.coin_stop.size == 1 else int(tape.row[bar])
+
+
+@part
+def _coin(tape: Tape, bar: int) -> int:
+    if tape.coin_stop.size == 1:
+        return 0
+    return int(np.searchsorted(tape.coin_stop, bar, side="right"))
+
+
+@part
+def _best_bar(tape: Tape, side: float, row: int) -> int:
+    """Whose premium is the row's largest (HIGH) or smallest (LOW)."""
+    if tape.coin_stop.size == 1:
+        return row
+    return int(tape.highest_bar[row] if side == HIGH else tape.lowest_bar[row])
 
 
 @part
@@ -303,7 +327,7 @@ def _late_row(tape: Tape, rules: Rules, bar: int) -> int:
     """The first row at which max_hold_bars is over for a hold that begins with `bar`."""
     if rules.max_hold_ns == 0:
         return FAR
-    return int(np.searchsorted(tape.time, tape.time[tape.row[bar]] + rules.max_hold_ns))
+    return int(np.searchsorted(tape.time, tape.time[_row(tape, bar)] + rules.max_hold_ns))
 
 
 @part
@@ -317,9 +341,9 @@ def _mark(tape: Tape, now: Any, equity_krw: Floats, row: int) -> None:
         _follow_peak(now, equity_krw[:1])
         return
     own, rows = now.own, equity_krw.size
-    first = own if tape.row[own] == row else own + 1
+    first = own if _row(tape, own) == row else own + 1
     final = first + rows - 1
-    if final < now.own_stop and tape.row[final] == row + rows - 1:  # the coin has every bar
+    if final < now.own_stop and _row(tape, final) == row + rows - 1:  # the coin has every bar
         krw_close = tape.krw_close[first : first + rows]
         global_close = tape.global_close[first : first + rows]
         fx_close = tape.fx_close[row : row + rows]
@@ -330,7 +354,7 @@ def _mark(tape: Tape, now: Any, equity_krw: Floats, row: int) -> None:
         own = final
     else:
         for at in range(rows):
-            if own + 1 < now.own_stop and tape.row[own + 1] == row + at:
+            if own + 1 < now.own_stop and _row(tape, own + 1) == row + at:
                 own += 1
             usdt_now = usdt + global_coins * tape.global_close[own]
             mark = fixed + usdt_now * tape.fx_close[row + at] + krw_coins * tape.krw_close[own]

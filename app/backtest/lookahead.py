@@ -75,7 +75,7 @@ def _decisions(aligned: Aligned, params: Params, played: Played) -> list[Decisio
                 if step not in ("signal_in", "signal_out"):
                     qty = float(cycle["return_qty" if step in ("exit", "last") else "qty"])
                 at = int(tape.time[tape.row[bar]])
-                found.append((at, step, aligned.bases[tape.coin[bar]], qty))
+                found.append((at, step, aligned.bases[aligned.coin_of(bar)], qty))
     return found
 
 

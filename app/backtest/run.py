@@ -136,7 +136,7 @@ def pending_order(aligned: Aligned, played: Played) -> dict[str, Any] | None:
     bar = int(order["signal_in"])
     return {
         "direction": "high" if order["side"] == HIGH else "low",
-        "base": aligned.bases[aligned.tape.coin[bar]],
+        "base": aligned.bases[aligned.coin_of(bar)],
         "t_signal": int(aligned.tape.time[aligned.tape.row[bar]]) // SECOND_NS,
         "in_bps": float(aligned.tape.premium[bar]),
     }

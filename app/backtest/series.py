@@ -79,6 +79,10 @@ class Aligned:
         """Where one coin's bars lie."""
         return slice(int(self.coin_start[coin]), int(self.tape.coin_stop[coin]))
 
+    def coin_of(self, bars: Any) -> Any:
+        """Whose bar or bars these are, as places in `bases`."""
+        return np.searchsorted(self.tape.coin_stop, bars, side="right")
+
     def day_ends_within(self, first: int, stop: int) -> Ints:
         """The last row of every UTC day among rows [first, stop), which is not empty."""
         inside = self.day_ends[slice(*np.searchsorted(self.day_ends, [first, stop]))]
@@ -123,7 +127,6 @@ def align(
     premium = [_premium(bars, rate_close[row]) for bars, row in zip(met, rows, strict=True)]
     tape = Tape(
         coin_stop=stops,
-        coin=np.repeat(np.arange(len(met)), np.diff(stops, prepend=0)),
         row=_joined([np.arange(time.size)[row] for row in rows]),
         krw_open=_joined([bars.krw_open for bars in met]),
         krw_close=_joined([bars.krw_close for bars in met]),

@@ -46,7 +46,6 @@ class Tape(NamedTuple):
 
     coin_stop: Ints  # per coin: the bar after its last one
     # per bar
-    coin: Ints
     row: Ints
     krw_open: Floats
     krw_close: Floats
