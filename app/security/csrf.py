@@ -28,22 +28,32 @@ def same_origin(connection: HTTPConnection) -> bool:
     return origin is None or urlsplit(origin).netloc == connection.headers.get("host")
 
 
+def check_header(connection: HTTPConnection, expected: str | None) -> None:
+    """Raises csrf_failed unless the request is our own page's and repeats `expected`."""
+    if not same_origin(connection):
+        raise Problem("csrf_failed")
+    check_token(connection.headers.get(HEADER), expected)
+
+
 async def check(
     request: Request, expected: str | None, *, reads_files: bool = False
 ) -> FormData | None:
-    """Raises csrf_failed unless the request is our own page's and repeats `expected`.
+    """As `check_header`, the token may stand in a field as well. Gives the form where it was read.
 
-    Gives the form where it was read. reads_files: the route reads the body itself, and where no
-    header brings the token it looks for the field with `check_token`.
+    reads_files: the route reads the body itself, and where no header brings the token it looks
+    for the field with `check_token`.
     """
+    kind = request.headers.get("content-type", "")
+    if HEADER in request.headers:
+        check_header(request, expected)
+        return await request.form() if kind.startswith(_FIELDS) else None
     if not same_origin(request):
         raise Problem("csrf_failed")
-    header, kind = request.headers.get(HEADER), request.headers.get("content-type", "")
-    if reads_files and header is None and kind.startswith(_FILES):
+    if reads_files and kind.startswith(_FILES):
         return None
-    form = await request.form() if _is_form(kind, header) else None
+    form = await request.form() if kind.startswith((_FIELDS, _FILES)) else None
     field = form.get(FIELD) if form is not None else None
-    check_token(header or (field if isinstance(field, str) else None), expected)
+    check_token(field if isinstance(field, str) else None, expected)
     return form
 
 
@@ -51,8 +61,3 @@ def check_token(sent: str | None, expected: str | None) -> None:
     """Raises csrf_failed unless both are there and equal."""
     if not sent or not expected or not tokens.equal(sent, expected):
         raise Problem("csrf_failed")
-
-
-def _is_form(kind: str, header: str | None) -> bool:
-    """Whether to read the body as a form. With the token in a header, files are left unread."""
-    return kind.startswith(_FIELDS) or (header is None and kind.startswith(_FILES))

@@ -6,8 +6,8 @@
     @router.post("/datasets", dependencies=[Depends(files())])     # reads its own body
 
 A route may declare more on top of its router's need. CSRF is checked here too: every unsafe
-request of a session, and every unsafe request to a public route, repeats a token; and a form that
-is sent twice reaches its route once.
+request of a session repeats a token, to the API in a header, to a page also in a form's field; so
+does every unsafe request to a public route. A form that is sent twice reaches its route once.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Needs:
             raise Problem("not_signed_in")
         if not principal.may(self.scope):
             raise Problem("scope_missing", values={"scope": self.scope})
-        if principal.is_session:
-            await _check_form(connection, principal.csrf, principal.key)
+        if principal.is_session and _is_unsafe(connection):
+            csrf.check_header(connection, principal.csrf)
         return principal
 
 
@@ -117,8 +117,8 @@ def public() -> Public:
 
 
 def files() -> Files:
-    """For routes that take files. They check the size, and where no header carries the CSRF token
-    the form's field with `csrf.check_token`, before anything is kept."""
+    """For routes that take files. They check the size before they read on; a page's route checks
+    with `csrf.check_token` the form's field as well, where no header brings the token."""
     return Files()
 
 

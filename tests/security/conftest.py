@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import pytest
 
 from app.domain.secret import Secret
+from app.ledger.accounts import purge_attempts
 from app.ledger.database import Database
 from app.runtime.accounts import Accounts
 from app.security.passwords import Passwords
 from app.security.principal import Visitor
+from tests.appkit import Running, running
 
 PASSWORD = "correct horse battery"
 API_TOKEN = "bootstrap-token-of-thirty-two-letters"
@@ -77,3 +80,16 @@ async def accounts(house: House) -> Accounts:
     opened = house.accounts(admin_password=PASSWORD)
     await opened.open()
     return opened
+
+
+@pytest.fixture(scope="session")
+async def _whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    async with running(tmp_path_factory.mktemp("whole")) as started:
+        yield started
+
+
+@pytest.fixture
+async def kimp(_whole: Running) -> Running:
+    """The whole app, one for all tests; each begins without tries of others at sign-in."""
+    await _whole.desk.db.write(purge_attempts, 2**62)
+    return _whole

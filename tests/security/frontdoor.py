@@ -75,6 +75,11 @@ async def change(request: Request) -> Response:
     return RedirectResponse(f"/page/{number}", 303)
 
 
+@pages.post("/page/file", dependencies=[Depends(files())])
+async def take_page_file(request: Request) -> Response:
+    return PlainTextResponse(str(len(await request.body())))
+
+
 @open_to_all.get("/open")
 async def open_page(request: Request) -> Response:
     answer = PlainTextResponse("open")

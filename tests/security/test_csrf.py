@@ -106,12 +106,23 @@ async def test_csrf_is_no_matter_of_tokens(accounts: Accounts) -> None:
         assert await status(client, "/api/orders", {"Sec-Fetch-Site": "cross-site"}) == 200
 
 
-async def test_csrf_of_files_is_left_to_the_reader_but_not_their_origin(
+async def test_csrf_of_the_api_is_a_header_s(client: httpx.AsyncClient, token: str) -> None:
+    file = {"file": ("a.csv", b"a,b")}
+    answer = await client.post("/api/files", data={"csrf": token}, files=file)
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf_failed")
+    answer = await client.post("/api/files", content=b"a,b", headers={HEADER: token})
+    assert answer.json() == {"size": 3}
+
+
+async def test_csrf_of_a_page_s_file_is_left_to_its_reader_but_not_the_origin(
     client: httpx.AsyncClient, token: str
 ) -> None:
     file = {"file": ("a.csv", b"a,b")}
+    answer = await client.post("/page/file", data={"csrf": token}, files=file)
+    assert answer.status_code == 200, "the route has the whole body"
+    assert int(answer.text) > len(token)
     crossed = {"Sec-Fetch-Site": "cross-site"}
-    assert (await client.post("/api/files", files=file, headers=crossed)).status_code == 403
-    assert (await client.post("/api/files", content=b"a,b")).status_code == 403
-    answer = await client.post("/api/files", content=b"a,b", headers={HEADER: token})
-    assert answer.json() == {"size": 3}
+    assert (await client.post("/page/file", files=file, headers=crossed)).status_code == 403
+    assert (await client.post("/page/file", content=b"a,b")).status_code == 403
+    guess = {HEADER: "guess"}
+    assert (await client.post("/page/file", files=file, headers=guess)).status_code == 403
