@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from app.runtime.desk import Desk
 
 # Name → seconds between two turns.
-SWEEP_S = {"accounts": 600, "work": 900}
+SWEEP_S = {"accounts": 600, "work": 900, "health": 5}
 LATE_S_MAX = 60
 
 
 def timetable(desk: Desk) -> AsyncIOScheduler:
     """A scheduler in memory, not yet started. A missed turn is skipped, never doubled."""
-    turns = {"accounts": desk.accounts.sweep, "work": desk.work.sweep}
+    turns = {
+        "accounts": desk.accounts.sweep,
+        "work": desk.work.sweep,
+        "health": partial(desk.health.publish, desk.hub),
+    }
     clock = AsyncIOScheduler(timezone="UTC")
     for name, turn in turns.items():
         clock.add_job(

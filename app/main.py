@@ -22,6 +22,8 @@ from app.routers.api import settings as settings_api
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
+from app.runtime.health import Health, probes
+from app.runtime.metrics import Metrics
 from app.runtime.preferences import Preferences
 from app.runtime.streams.hub import Hub
 from app.runtime.work.workbench import Workbench
@@ -55,17 +57,20 @@ class Kimp(FastAPI):
     """The app behind its front door: nothing inside sees a request that the door refused."""
 
     door: Door
+    metrics: Metrics
 
     def build_middleware_stack(self) -> ASGIApp:
-        return wrap(super().build_middleware_stack(), self.door, refuse)
+        return self.metrics.timed(wrap(super().build_middleware_stack(), self.door, refuse))
 
 
 def create_app(settings: Settings) -> Kimp:
     """The whole service. Nothing is opened before its lifespan begins."""
 
+    metrics = Metrics()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
-        async with _open_desk(settings) as desk:
+        async with _open_desk(settings, metrics) as desk:
             app.state.desk = desk
             yield
 
@@ -78,6 +83,7 @@ def create_app(settings: Settings) -> Kimp:
         openapi_url=None,
         dependencies=[Depends(deny_undeclared)],
     )
+    app.metrics = metrics
     app.door = Door.at(settings.public_url, settings.trusted_proxies)
     install_problem_handlers(app)
     for router in ROUTERS.values():
@@ -86,7 +92,7 @@ def create_app(settings: Settings) -> Kimp:
 
 
 @asynccontextmanager
-async def _open_desk(settings: Settings) -> AsyncGenerator[Desk, None]:
+async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Desk, None]:
     """Open what the desk needs in order, close it in reverse."""
     db = Database.open(settings.database_url)
     hub = Hub()
@@ -106,18 +112,23 @@ async def _open_desk(settings: Settings) -> AsyncGenerator[Desk, None]:
         worker_count=os.cpu_count() or 1,
         dask_scheduler=settings.dask_scheduler,
     )
+    outside = Dependencies(
+        settings.database_url,
+        settings.redis_url,
+        settings.clickhouse_url,
+        settings.dask_scheduler,
+    )
+    metrics.watch(hub, work.seats)
+    work.listen(metrics.note)
     desk = Desk(
         db=db,
         hub=hub,
         work=work,
         accounts=accounts,
         preferences=preferences,
-        dependencies=Dependencies(
-            settings.database_url,
-            settings.redis_url,
-            settings.clickhouse_url,
-            settings.dask_scheduler,
-        ),
+        health=Health(probes(db, settings.data_dir, work.seats, outside)),
+        metrics=metrics,
+        dependencies=outside,
         mode=settings.mode,
         feeds=settings.feeds or "demo",
         env=settings.env,
@@ -133,6 +144,7 @@ async def _open_desk(settings: Settings) -> AsyncGenerator[Desk, None]:
     try:
         yield desk
     finally:
+        hub.close()
         clock.shutdown(wait=False)
         await work.stop()
         await db.close()

@@ -11,6 +11,8 @@ from starlette.requests import HTTPConnection
 if TYPE_CHECKING:
     from app.ledger.database import Database
     from app.runtime.accounts import Accounts
+    from app.runtime.health import Health
+    from app.runtime.metrics import Metrics
     from app.runtime.preferences import Preferences
     from app.runtime.streams.hub import Hub
     from app.runtime.work.workbench import Workbench
@@ -35,6 +37,8 @@ class Desk:
     work: Workbench
     accounts: Accounts
     preferences: Preferences
+    health: Health
+    metrics: Metrics
     dependencies: Dependencies
     mode: str
     feeds: str

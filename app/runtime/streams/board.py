@@ -10,6 +10,7 @@ import msgspec
 import structlog
 
 from app.runtime.streams import framing
+from app.texts import Language
 
 log = structlog.get_logger("kimp.streams")
 
@@ -42,9 +43,9 @@ Changes = dict[str, bytes | None]
 
 
 class View(msgspec.Struct, frozen=True):
-    """How one viewer reads a page. lang: `ko` | `en`. zone: IANA name of the time zone."""
+    """How one viewer reads a page. zone: IANA name of the time zone."""
 
-    lang: str
+    lang: Language
     zone: str
 
 

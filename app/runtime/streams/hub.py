@@ -157,6 +157,8 @@ class Hub:
 
     def close(self) -> None:
         """The process is about to stop: everybody is told, every response ends."""
+        if self._closed:
+            return
         self._closed = True
         for lane in self._lanes.values():
             lane.stop()

@@ -1,0 +1,143 @@
+"""Command line: python -m app serve | warm | doctor | health."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from app.settings import Settings, SettingsError, load
+
+# Exit codes beside 0: the word or the environment is wrong, or the work could not be done.
+WRONG = 2
+FAILED = 1
+HEALTH_S_MAX = 3
+
+
+class CannotStart(Exception):
+    """One clear line about what stands in the way."""
+
+
+def serve(settings: Settings) -> int:
+    """Migrate, then answer until told to stop."""
+    from app.ledger.database import Database
+    from app.ledger.engines import DatabaseUnusable
+    from app.runtime import logs, serving
+
+    _prepare(settings)
+    held = (settings.admin_password, settings.api_token, settings.master_key)
+    logs.set_up(settings.log_format, [secret for secret in held if secret])
+    for name in settings.unknown:
+        print(f"kimp does not know {name}: is it a typing error?", file=sys.stderr)
+    serving.raise_open_files()
+    try:
+        socket = serving.listen(settings.host, settings.port)
+        asyncio.run(Database.migrate(settings.database_url))
+    except (serving.CannotListen, DatabaseUnusable) as reason:
+        raise CannotStart(str(reason)) from reason
+
+    from app.main import create_app
+
+    app = create_app(settings)
+    server = serving.server(
+        app,
+        ready=lambda: print(f"kimp is ready at {settings.public_url}", flush=True),
+        stopping=lambda: app.state.desk.hub.close(),  # noqa: PLW0108 - no desk before it listens
+        trusted_proxies=settings.trusted_proxies,
+    )
+    server.run(sockets=[socket])
+    return 0 if server.started else FAILED
+
+
+def warm(settings: Settings) -> int:
+    """Compile every kernel, so that no user waits for it."""
+    _prepare(settings)
+    from app.runtime.work.warm import load as compile_kernels
+
+    compile_kernels()
+    print(f"kimp's kernels are compiled in {_kernels(settings)}")
+    return 0
+
+
+def doctor(settings: Settings) -> int:
+    """Look at everything that kimp needs and say what to do about what is missing."""
+    from app.runtime.desk import Dependencies
+    from app.runtime.doctor import Finding, findings
+
+    _prepare(settings)
+    outside = Dependencies(
+        settings.database_url,
+        settings.redis_url,
+        settings.clickhouse_url,
+        settings.dask_scheduler,
+    )
+    found = [
+        Finding("ok", "settings", f"{settings.env}, {settings.mode}, {settings.public_url}"),
+        *(Finding("note", "settings", f"{name} is not known") for name in settings.unknown),
+        Finding("ok", "data folder", str(settings.data_dir)),
+        *asyncio.run(findings(settings.data_dir, outside)),
+    ]
+    for finding in found:
+        print(finding)
+    return FAILED if any(finding.word == "fail" for finding in found) else 0
+
+
+def health(settings: Settings) -> int:
+    """Whether the kimp of this address is alive: for containers."""
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "localhost"} else settings.host  # noqa: S104
+    connection = http.client.HTTPConnection(host, settings.port, timeout=HEALTH_S_MAX)
+    try:
+        connection.request("GET", "/healthz", headers={"Host": "127.0.0.1"})
+        status = connection.getresponse().status
+    except OSError as error:
+        print(f"kimp does not answer at {host} port {settings.port}: {error}", file=sys.stderr)
+        return FAILED
+    return 0 if status == http.client.OK else FAILED
+
+
+WORDS: dict[str, Callable[[Settings], int]] = {
+    "serve": serve,
+    "warm": warm,
+    "doctor": doctor,
+    "health": health,
+}
+
+
+def _prepare(settings: Settings) -> None:
+    """The data folder is its owner's alone, and compiled kernels are kept in it.
+
+    numba reads NUMBA_CACHE_DIR when it is imported, which nothing here has done yet.
+    """
+    os.umask(0o077)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if settings.data_dir.stat().st_uid == os.getuid():  # else a volume that is lent to us
+            settings.data_dir.chmod(0o700)
+    except OSError as error:
+        raise CannotStart(
+            f"KIMP_DATA_DIR={settings.data_dir} cannot be used: {error.strerror}"
+        ) from error
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernels(settings)))
+
+
+def _kernels(settings: Settings) -> Path:
+    return settings.data_dir / "kernels"
+
+
+def main(words: list[str]) -> int:
+    if len(words) != 1 or words[0] not in WORDS:
+        named = " ".join(words) or "nothing"
+        print(f"kimp knows the words {', '.join(WORDS)}; this was {named}", file=sys.stderr)
+        return WRONG
+    try:
+        return WORDS[words[0]](load(os.environ, Path.cwd()))
+    except (SettingsError, CannotStart) as reason:
+        print(f"kimp cannot start: {reason}", file=sys.stderr)
+        return WRONG
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
