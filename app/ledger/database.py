@@ -1,7 +1,8 @@
 """The one way to the database: transactions as plain functions, on SQLite, PostgreSQL and MySQL.
 
 A function gets a `sqlalchemy.Connection` and its own arguments; what it does is one transaction,
-committed when it returns and rolled back when it raises. Nothing is ever tried twice here.
+committed when it returns and rolled back when it raises. Nothing is ever tried twice here, and
+a server that no longer answers is given up after TRANSACTION_S_MAX.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 PING_S_MAX = 5.0
+TRANSACTION_S_MAX = 60.0
+CLOSE_S_MAX = 10.0
 
 
 class Database:
@@ -44,26 +47,25 @@ class Database:
         self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run fn in a transaction that sees one state and may change nothing."""
-        return await self._whole(_transaction(self._reader, fn, *args, **kwargs))
+        return await self._whole(_transaction(self._reader, TRANSACTION_S_MAX, fn, *args, **kwargs))
 
     async def write(
         self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run fn in a transaction; when this returns, it is on disk."""
-        return await self._whole(_transaction(self._writer, fn, *args, **kwargs))
+        return await self._whole(_transaction(self._writer, TRANSACTION_S_MAX, fn, *args, **kwargs))
 
     async def ping(self) -> None:
         """One round trip; DatabaseUnusable says what is wrong."""
         try:
-            async with asyncio.timeout(PING_S_MAX):
-                await self.read(_select_one)
+            await _transaction(self._reader, PING_S_MAX, _select_one)
         except (SQLAlchemyError, OSError, TimeoutError) as reason:
             raise engines.DatabaseUnusable(engines.one_line(self._reader.url, reason)) from reason
 
     async def close(self) -> None:
         """Let what has begun come to its end, then close every connection."""
         if self._open:
-            await asyncio.wait(self._open)
+            await asyncio.wait(self._open, timeout=CLOSE_S_MAX)
         await self._reader.dispose()
         await self._writer.dispose()
 
@@ -85,11 +87,12 @@ class Database:
 
 async def _transaction(
     engine: AsyncEngine,
+    limit_s: float,
     fn: Callable[Concatenate[sa.Connection, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    async with engine.begin() as conn:
+    async with asyncio.timeout(limit_s), engine.begin() as conn:
         return await conn.run_sync(fn, *args, **kwargs)
 
 

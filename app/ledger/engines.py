@@ -35,7 +35,7 @@ def driver_url(text: str) -> sa.URL:
     """
     try:
         url = sa.make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise ValueError("not a database URL such as postgresql://user@host/kimp") from None
     backend = url.get_backend_name()
     if backend not in DRIVERS:
@@ -116,11 +116,14 @@ def _make_private(path: Path) -> None:
 
 
 def server(url: sa.URL, *, writes: bool) -> AsyncEngine:
-    """READ COMMITTED on both servers: MySQL's own default reads stale rows after a lock wait."""
+    """A reader sees one state from its first to its last statement.
+
+    Writers are READ COMMITTED: MySQL's own default shows them stale rows after a lock wait.
+    """
     postgres = url.get_backend_name() == "postgresql"
     engine = create_async_engine(
         url,
-        isolation_level="READ COMMITTED",
+        isolation_level="READ COMMITTED" if writes else "REPEATABLE READ",
         connect_args=_postgres_arguments() if postgres else _mysql_arguments(),
         pool_size=CONNECTIONS_MAX,
         max_overflow=0,

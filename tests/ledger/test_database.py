@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.util import await_only
 
 from app.domain.datasets import Hints
 from app.ledger import accounts, datasets, engines, preferences, queries
+from app.ledger import database as database_module
 from app.ledger.database import Database
 from app.ledger.engines import DatabaseUnusable
 from app.ledger.tables import setting_changes, uploads
@@ -53,6 +56,16 @@ async def test_a_read_cannot_write(database: Database) -> None:
     assert await database.read(count_uploads) == 0
     await database.write(make_uploads, 1)
     assert await database.read(count_uploads) == 1
+
+
+async def test_a_read_sees_one_state(database: Database) -> None:
+    def twice(conn: sa.Connection) -> tuple[int, int]:
+        first = count_uploads(conn)
+        await_only(database.write(make_uploads, 3))
+        return first, count_uploads(conn)
+
+    assert await database.read(twice) == (0, 0)
+    assert await database.read(count_uploads) == 3
 
 
 async def test_a_cancelled_caller_leaves_a_whole_write_behind(database: Database) -> None:
@@ -117,6 +130,19 @@ async def test_ping_says_what_is_wrong(database: Database) -> None:
     await gone.close()
 
 
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+async def test_ping_gives_up_on_a_server_that_never_answers(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "PING_S_MAX", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        db = Database.open(f"{scheme}://kimp:secret@127.0.0.1:{port}/kimp")
+        with pytest.raises(DatabaseUnusable, match=f"127.0.0.1:{port}"):
+            await db.ping()
+        await db.close()
+
+
 @pytest.mark.parametrize(
     ("given", "used"),
     [
@@ -140,6 +166,7 @@ def test_plain_urls_get_our_driver(given: str, used: str) -> None:
         "kimp.db",
         "oracle://u:secret@h/kimp",
         "postgresql://u:secret@h",
+        "mysql://u:secret@h:port/kimp",
         "sqlite://",
         "sqlite:///:memory:",
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -24,8 +25,14 @@ from tests.ledger.builders import T0, facts, spec, sweep_spec
 
 HEAD = "0003"
 REPOSITORY = Path(__file__).resolve().parents[2]
-MIGRATE = "import asyncio, sys; from app.ledger.database import Database as D; "
-MIGRATE += "asyncio.run(D.migrate(sys.argv[1]))"
+MIGRATE = """
+import asyncio, sys
+from app.ledger.database import Database
+
+print("ready", flush=True)
+sys.stdin.readline()
+asyncio.run(Database.migrate(sys.argv[1]))
+"""
 
 
 @pytest.fixture
@@ -125,12 +132,17 @@ async def test_processes_that_start_together_all_end_well(
             MIGRATE,
             database_url,
             cwd=REPOSITORY,
-            stderr=asyncio.subprocess.PIPE,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
         )
-        for _ in range(4)
+        for _ in range(6)
     ]
-    ends = [await process.communicate() for process in crowd]
-    assert [process.returncode for process in crowd] == [0, 0, 0, 0], ends
+    for process in crowd:
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+    ends = await asyncio.gather(*(process.communicate(b"go\n") for process in crowd))
+    assert [process.returncode for process in crowd] == [0] * 6, ends
     assert await differences(database_engine) == []
 
 
