@@ -37,7 +37,7 @@
   /* as many decimals as keep neighbouring ticks apart */
   const decimalsOf = step => Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)));
 
-  const zone = () => root.dataset.zone || 'Asia/Seoul';
+  const zone = () => document.body.dataset.zone || 'Asia/Seoul';
   const clocks = new Map();
   const parts = seconds => {
     const name = zone();
@@ -410,7 +410,7 @@
     if (root.lang === 'ko') await document.fonts.load('500 12px "Kimp Hangul"', '가');
     sweep();
     new MutationObserver(sweep).observe(document.body, {childList: true, subtree: true});
-    new MutationObserver(redraw).observe(root, {attributeFilter: ['data-theme', 'data-updown', 'data-zone']});
+    new MutationObserver(redraw).observe(root, {attributeFilter: ['data-theme', 'data-updown']});
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
     let width = innerWidth;
     addEventListener('resize', () => {

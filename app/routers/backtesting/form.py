@@ -22,30 +22,28 @@ from app.domain.backtests import (
     Style,
 )
 from app.domain.problems import FieldError, Problem
-from app.routers.backtesting.numbers import Rule, Unreadable, read, write, write_all
+from app.routers.backtesting.numbers import Reading, Unreadable, read, write, write_all
 
 NAME_MAX = 120
-BPS_MOST = 5_000.0  # half the price: beyond it a fee is a typing error
-ROWS_MAX = 50
-OBJECTIVES = ("total_pnl_krw", "roi_pct", "sharpe", "profit_factor", "win_rate_pct")
+OTHER = "*"  # the row of a coin that its candles do not name
+OBJECTIVE = "total_pnl_krw"
+_PLAIN, _WHOLE, _MONEY = Reading(), Reading(whole=True), Reading(money=True)
 
-# the numbers of the form, in its order
-RULES: dict[str, Rule] = {
-    "entry_bps": Rule(),
-    "exit_bps": Rule(),
-    "max_hold_bars": Rule(least=0, most=10_000_000, whole=True),
-    "notional_krw": Rule(least=0, above=True, money=True),
-    "initial_capital_krw": Rule(least=0, above=True, money=True),
-    "transfer_bars": Rule(least=0, most=1_000_000, whole=True),
-    "krw_fee_bps": Rule(least=0, most=BPS_MOST),
-    "global_fee_bps": Rule(least=0, most=BPS_MOST),
-    "slippage_bps": Rule(least=0, most=BPS_MOST),
-    "hedge_fee_bps": Rule(least=0, most=BPS_MOST),
-    "qty_step": Rule(least=0),
+# The numbers of the form, in its order. What they may be is judged where runs are checked.
+READINGS: dict[str, Reading] = {
+    "entry_bps": _PLAIN,
+    "exit_bps": _PLAIN,
+    "max_hold_bars": _WHOLE,
+    "notional_krw": _MONEY,
+    "initial_capital_krw": _MONEY,
+    "transfer_bars": _WHOLE,
+    "krw_fee_bps": _PLAIN,
+    "global_fee_bps": _PLAIN,
+    "slippage_bps": _PLAIN,
+    "hedge_fee_bps": _PLAIN,
+    "qty_step": _PLAIN,
 }
-_DAYS = Rule(least=0, above=True, most=36_500)
-_RATE = Rule(least=0, above=True, most=1_000_000)
-_FEE = Rule(least=0)
+LENGTHS = ("train_days", "test_days", "step_days")
 
 # what a preset sets; everything else stays as it stands
 PRESETS: dict[str, dict[str, str]] = {
@@ -73,14 +71,23 @@ class Complaint:
     values: Mapping[str, object] = field(default_factory=dict)
 
 
+class Wrong(ValueError):
+    """Fields that only matter for what was asked for do not pass."""
+
+    def __init__(self, errors: Mapping[str, Complaint]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A form as it stands. run and axes are None or empty while a field is wrong."""
+    """A form as it stands. run is None while a field is wrong. rows: of the ticked coins."""
 
     texts: Mapping[str, str]
     params: Params | None
     run: RunSpec | None
     axes: tuple[Axis, ...]
+    rows: tuple[str, ...]
     errors: Mapping[str, Complaint]
 
     @property
@@ -96,19 +103,19 @@ class Draft:
 def blank() -> dict[str, str]:
     """The defaults as texts."""
     params = Params()
-    texts = {name: write(float(getattr(params, name))) for name in RULES}
+    texts = {name: write(float(getattr(params, name))) for name in READINGS}
     return texts | {
         "name": "", "style": params.style.value, "direction": params.direction.value,
         "hedge": "", "fx": "", "fx_rate": "", "start": "", "end": "",
-        "objective": OBJECTIVES[0], "train_days": "", "test_days": "", "step_days": "",
+        "objective": OBJECTIVE, "train_days": "", "test_days": "", "step_days": "",
     }  # fmt: skip
 
 
 def texts_of(run: RunSpec, zone: tzinfo, axes: Sequence[Axis] = ()) -> dict[str, str]:
     """A stored run written back into the form: change and rerun, sweep from here."""
     params = run.params
-    texts = blank() | {name: write(float(getattr(params, name))) for name in RULES}
-    texts |= {axis.name: write_all(axis.values) for axis in axes if axis.name in RULES}
+    texts = blank() | {name: write(float(getattr(params, name))) for name in READINGS}
+    texts |= {axis.name: write_all(axis.values) for axis in axes if axis.name in READINGS}
     texts |= {
         "name": run.name,
         "style": params.style.value,
@@ -119,20 +126,37 @@ def texts_of(run: RunSpec, zone: tzinfo, axes: Sequence[Axis] = ()) -> dict[str,
         "start": _written(run.start_ns, zone),
         "end": _written(run.end_ns, zone),
     }
-    for row, market in enumerate(run.markets):
-        texts |= market_texts(row, market)
+    for market in run.markets:
         fee = params.withdraw_fee.get(market.base)
-        texts[f"withdraw.{row}"] = "" if fee is None else write(fee)
+        texts |= market_texts(market)
+        texts[f"withdraw.{market.base}"] = "" if fee is None else write(fee)
     return texts
 
 
-def market_texts(row: int, market: MarketRef) -> dict[str, str]:
-    """The four fields of one coin."""
+def texts_of_study(study: StudySpec, zone: tzinfo) -> dict[str, str]:
+    """A stored sweep or walk-forward written back into the form."""
+    texts = texts_of(study.run, zone, study.axes) | {"objective": study.objective}
+    for name in LENGTHS:
+        days = getattr(study, name)
+        texts[name] = "" if days is None else write(days)
+    return texts
+
+
+def around(params: Params) -> dict[str, str]:
+    """Both thresholds as lists around what they are, a fifth of their distance apart."""
+    step = max(1.0, round(abs(params.entry_bps - params.exit_bps) / 5))
     return {
-        f"use.{row}": "on",
-        f"base.{row}": market.base,
-        f"krw.{row}": market.krw_dataset,
-        f"global.{row}": market.global_dataset,
+        name: write_all(tuple(value + step * k for k in (-2, -1, 0, 1, 2)))
+        for name, value in (("entry_bps", params.entry_bps), ("exit_bps", params.exit_bps))
+    }
+
+
+def market_texts(market: MarketRef) -> dict[str, str]:
+    """The fields of one coin. A coin's row is named by the coin."""
+    return {
+        f"use.{market.base}": "on",
+        f"krw.{market.base}": market.krw_dataset,
+        f"global.{market.base}": market.global_dataset,
     }
 
 
@@ -155,46 +179,37 @@ def read_form(given: Mapping[str, str], zone: tzinfo) -> Draft:
             markets=markets, fx=fx, params=params, name=texts["name"].strip(),
             start_ns=start, end_ns=end,
         )  # fmt: skip
-    return Draft(texts, params, run, axes, errors)
+    return Draft(texts, params, run, axes, _rows(texts), errors)
 
 
-def read_walkforward(draft: Draft) -> StudySpec | Mapping[str, Complaint]:
-    """The draft as a walk-forward, or what is wrong with its three lengths."""
+def read_walkforward(draft: Draft) -> StudySpec:
+    """The draft as a walk-forward. Raises Wrong."""
     errors: dict[str, Complaint] = {}
-    days: dict[str, float] = {}
-    for name in ("train_days", "test_days", "step_days"):
-        try:
-            values = read(draft.texts[name], _DAYS)
-        except Unreadable as wrong:
-            errors[name] = Complaint(wrong.key, wrong.values)
-            continue
-        if len(values) > 1:
-            errors[name] = Complaint("single")
-        days[name] = values[0]
+    days = {name: _single(draft.texts[name], name, errors) for name in LENGTHS}
     if errors or draft.run is None:
-        return errors
-    return StudySpec(
-        run=draft.run, axes=draft.axes, objective=draft.texts["objective"],
-        train_days=days["train_days"], test_days=days["test_days"], step_days=days["step_days"],
-    )  # fmt: skip
+        raise Wrong(errors)
+    return msgspec.structs.replace(draft.study(), **days)
 
 
-def complaints_of(problem: Problem) -> dict[str, Complaint]:
+def complaints_of(problem: Problem, draft: Draft) -> dict[str, Complaint]:
     """The places of a refusal, by field of the form; `form` holds those that have no field."""
     errors: dict[str, Complaint] = {}
     for place in problem.errors:
-        errors.setdefault(_field_of(place), Complaint("expected", {"expected": place.expected}))
+        complaint = Complaint("expected", {"value": place.value or "", "expected": place.expected})
+        errors.setdefault(_field_of(place, draft), complaint)
     return errors
 
 
-def _field_of(place: FieldError) -> str:
+def _field_of(place: FieldError, draft: Draft) -> str:
     column = place.column or ""
-    market = re.fullmatch(r"markets[.\[](\d+)\]?\.(base|krw_dataset|global_dataset)", column)
-    if market:
-        return f"{market[2].removesuffix('_dataset')}.{market[1]}"
-    names = {"fx.dataset": "fx", "fx.rate": "fx_rate", "start_ns": "start", "end_ns": "end"}
-    name = names.get(column, column.removeprefix("params."))
-    return name if name in blank() else "form"
+    market = re.fullmatch(r"markets\.(\d+)\.(base|krw|global)(?:_dataset)?", column)
+    if market and int(market[1]) < len(draft.rows):
+        return f"{market[2]}.{draft.rows[int(market[1])]}"
+    if column.startswith("withdraw_fee."):
+        coin = column.partition(".")[2]
+        return f"withdraw.{coin if coin in draft.rows else OTHER}"
+    name = {"fx.dataset": "fx", "fx.rate": "fx_rate"}.get(column, column)
+    return name if name in draft.texts else "form"
 
 
 def _params(
@@ -202,13 +217,13 @@ def _params(
 ) -> tuple[Params | None, tuple[Axis, ...]]:
     values: dict[str, object] = {}
     axes: list[Axis] = []
-    for name, rule in RULES.items():
+    for name, reading in READINGS.items():
         try:
-            found = read(texts[name], rule)
+            found = read(texts[name], reading)
         except Unreadable as wrong:
             errors[name] = Complaint(wrong.key, wrong.values)
             continue
-        values[name] = int(found[0]) if rule.whole else found[0]
+        values[name] = int(found[0]) if reading.whole else found[0]
         if len(found) > 1:
             axes.append(Axis(name, found))
     for name, words in (("style", Style), ("direction", Direction)):
@@ -226,10 +241,8 @@ def _markets(
 ) -> tuple[tuple[MarketRef, ...], dict[str, float]]:
     markets: list[MarketRef] = []
     fees: dict[str, float] = {}
-    for row in range(ROWS_MAX):
-        if texts.get(f"use.{row}") != "on":
-            continue
-        base = texts.get(f"base.{row}", "").strip().upper()
+    for row in _rows(texts):
+        base = texts.get(f"base.{OTHER}", "").strip().upper() if row == OTHER else row
         won, dollar = texts.get(f"krw.{row}", ""), texts.get(f"global.{row}", "")
         for name, value in (("base", base), ("krw", won), ("global", dollar)):
             if not value:
@@ -239,13 +252,17 @@ def _markets(
         markets.append(MarketRef(base=base, krw_dataset=won, global_dataset=dollar))
         written = texts.get(f"withdraw.{row}", "").strip()
         if written:
-            try:
-                fees[base] = read(written, _FEE)[0]
-            except Unreadable as wrong:
-                errors[f"withdraw.{row}"] = Complaint(wrong.key, wrong.values)
+            fee = _single(written, f"withdraw.{row}", errors)
+            if fee is not None:
+                fees[base] = fee
     if not markets:
         errors["markets"] = Complaint("no_coin")
     return tuple(markets), fees
+
+
+def _rows(texts: Mapping[str, str]) -> tuple[str, ...]:
+    ticked = (name for name, value in texts.items() if name.startswith("use.") and value == "on")
+    return tuple(name.partition(".")[2] for name in ticked)
 
 
 def _fx(texts: Mapping[str, str], errors: dict[str, Complaint]) -> FxRef | None:
@@ -254,14 +271,21 @@ def _fx(texts: Mapping[str, str], errors: dict[str, Complaint]) -> FxRef | None:
             return FxRef(dataset=texts["fx"])
         errors["fx"] = Complaint("choose")
         return None
+    rate = _single(texts["fx_rate"], "fx_rate", errors)
+    return None if rate is None else FxRef(rate=rate)
+
+
+def _single(written: str, name: str, errors: dict[str, Complaint]) -> float | None:
+    """The one number of a field that takes no list."""
     try:
-        values = read(texts["fx_rate"], _RATE)
+        values = read(written, _PLAIN)
     except Unreadable as wrong:
-        errors["fx_rate"] = Complaint(wrong.key, wrong.values)
+        errors[name] = Complaint(wrong.key, wrong.values)
         return None
     if len(values) > 1:
-        errors["fx_rate"] = Complaint("single")
-    return FxRef(rate=values[0])
+        errors[name] = Complaint("single")
+        return None
+    return values[0]
 
 
 def _period(

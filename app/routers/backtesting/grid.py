@@ -9,9 +9,7 @@ from statistics import median
 
 from app.domain.backtests import Axis
 from app.domain.records import StudyPointRow
-
-# Around which value a metric is judged good or bad; the others around 0.
-LEVEL = {"win_rate_pct": 50.0, "profit_factor": 1.0}
+from app.routers.backtesting.strip import BETTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +45,45 @@ class Grid:
         found = None if point is None else point.metrics.get(metric or self.objective)
         return None if found is None or not math.isfinite(found) else float(found)
 
-    def around(self, index: int) -> list[float]:
-        """The objective of all direct neighbours, diagonals included."""
-        places: list[tuple[int, ...]] = [()]
-        for at, size in zip(self.place(index), self.sizes, strict=True):
-            near = [step for step in (at - 1, at, at + 1) if 0 <= step < size]
-            places = [(*before, step) for before in places for step in near]
-        others = [self.index(place) for place in places]
-        values = [self.value(other) for other in others if other != index]
-        return [value for value in values if value is not None]
+    def neighbours(self, index: int) -> list[int]:
+        """Points one step away along one axis."""
+        place = self.place(index)
+        found = []
+        for axis, size in enumerate(self.sizes):
+            for at in (place[axis] - 1, place[axis] + 1):
+                if 0 <= at < size:
+                    found.append(self.index((*place[:axis], at, *place[axis + 1 :])))
+        return found
 
     def plateau(self, index: int) -> float | None:
-        """Median of the neighbours; a single high cell among low ones is luck."""
-        near = self.around(index)
-        return median(near) if near else None
+        """Median objective of a point and its neighbours; a peak that stands alone is luck."""
+        near = [self.value(other) for other in (index, *self.neighbours(index))]
+        known = [value for value in near if value is not None]
+        return median(known) if known else None
 
     def best(self) -> int | None:
-        """The highest point; equal ones: the first."""
-        return self._highest({index: self.value(index) for index in self.points})
+        """The best point done so far; of equals the first."""
+        return self._first({index: self.value(index) for index in self.points})
 
     def best_plateau(self) -> int | None:
-        """The point whose neighbours are best, its own value counting as one of them."""
-        levels: dict[int, float | None] = {}
-        for index in self.points:
-            own = self.value(index)
-            levels[index] = None if own is None else median([own, *self.around(index)])
-        return self._highest(levels)
+        """The point with the best plateau."""
+        return self._first({index: self.plateau(index) for index in self.points})
 
-    @staticmethod
-    def _highest(values: Mapping[int, float | None]) -> int | None:
-        found: int | None = None
-        top = -math.inf
-        for index in sorted(values):
-            value = values[index]
-            if value is not None and value > top:
-                found, top = index, value
-        return found
+    def worth(self, value: float) -> float:
+        """Larger is better, whatever the objective."""
+        return -value if BETTER[self.objective] == "lower" else value
+
+    def ranked(self) -> list[int]:
+        """Points by their objective, best first; those without one are left out."""
+        known = [(index, self.value(index)) for index in sorted(self.points)]
+        return [
+            index
+            for index, value in sorted(
+                ((index, value) for index, value in known if value is not None),
+                key=lambda pair: -self.worth(pair[1]),
+            )
+        ]
+
+    def _first(self, values: Mapping[int, float | None]) -> int | None:
+        known = {index: self.worth(v) for index, v in sorted(values.items()) if v is not None}
+        return max(known, key=known.__getitem__) if known else None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 
 from app.domain.backtests import POINTS_MAX
 
@@ -19,31 +18,11 @@ _NUMBER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Which numbers a field takes. money: grouping commas and 만, 억, M are read."""
+class Reading:
+    """How a field is read. money: grouping commas and 만, 억, M are taken. whole: no fractions."""
 
-    least: float = -math.inf
-    most: float = math.inf
-    above: bool = False
     whole: bool = False
     money: bool = False
-
-    def expected(self) -> str:
-        """What would have passed, in the language of problems: `> 0`, `0..9999, whole`."""
-        words = f"> {self.least:g}" if self.above else f">= {self.least:g}"
-        if math.isinf(self.least):
-            words = "a number"
-        elif not math.isinf(self.most):
-            words = f"{self.least:g}..{self.most:g}"
-        return f"{words}, whole" if self.whole else words
-
-    def takes(self, value: float) -> bool:
-        """Whether `value` passes."""
-        if not math.isfinite(value) or value > self.most or value < self.least:
-            return False
-        if self.above and value == self.least:
-            return False
-        return not self.whole or value == int(value)
 
 
 class Unreadable(ValueError):
@@ -55,34 +34,34 @@ class Unreadable(ValueError):
         self.values = values
 
 
-def read(text: str, rule: Rule) -> tuple[float, ...]:
+def read(text: str, reading: Reading) -> tuple[float, ...]:
     """Every value that the text names, in the order written, none twice."""
     shortened = text.strip().replace("\N{MINUS SIGN}", "-")
     if len(shortened) > TEXT_MAX:
         raise Unreadable("long", n=TEXT_MAX)
-    if rule.money:
+    if reading.money:
         shortened = _GROUPING.sub("", shortened)
     shortened = re.sub(r"\s*(\.\.|/)\s*", r"\1", shortened)
     values: dict[float, None] = {}
     for part in re.split(r"[,;\s]+", shortened):
         if part:
-            values.update(dict.fromkeys(_part(part, rule)))
+            values.update(dict.fromkeys(_part(part, reading)))
         if len(values) > POINTS_MAX:
             raise Unreadable("many", n=POINTS_MAX)
     if not values:
         raise Unreadable("empty")
     for value in values:
-        if not rule.takes(value):
-            raise Unreadable("outside", value=f"{value:g}", expected=rule.expected())
+        if reading.whole and not value.is_integer():
+            raise Unreadable("whole", value=f"{value:g}", below=int(value), above=int(value) + 1)
     return tuple(values)
 
 
-def _part(part: str, rule: Rule) -> tuple[float, ...]:
+def _part(part: str, reading: Reading) -> tuple[float, ...]:
     if ".." not in part:
-        return (float(_one(part, rule)),)
+        return (float(_one(part, reading)),)
     first, _, rest = part.partition("..")
     last, _, step = rest.partition("/")
-    low, high, stride = _one(first, rule), _one(last, rule), _one(step or "1", rule)
+    low, high, stride = (_one(text, reading) for text in (first, last, step or "1"))
     if stride <= 0 or high < low:
         raise Unreadable("range", value=part)
     count = int((high - low) / stride) + 1
@@ -92,14 +71,11 @@ def _part(part: str, rule: Rule) -> tuple[float, ...]:
     return tuple(float(low + stride * k) for k in range(count))
 
 
-def _one(text: str, rule: Rule) -> Decimal:
+def _one(text: str, reading: Reading) -> Decimal:
     found = _NUMBER.fullmatch(text)
-    if found is None or (found[2] and not rule.money):
+    if found is None or (found[2] and not reading.money):
         raise Unreadable("number", value=text[:40])
-    try:
-        return Decimal(found[1]) * _UNITS.get((found[2] or "").lower(), Decimal(1))
-    except DecimalException as error:
-        raise Unreadable("number", value=text[:40]) from error
+    return Decimal(found[1]) * _UNITS.get((found[2] or "").lower(), Decimal(1))
 
 
 def write(value: float) -> str:

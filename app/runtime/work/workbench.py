@@ -13,7 +13,15 @@ from typing import Any, overload
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import Hints, UploadState
 from app.domain.problems import Problem
-from app.domain.records import DatasetRow, RunRow, StudyKind, StudyPointRow, StudyRow, UploadRow
+from app.domain.records import (
+    DatasetRow,
+    Metrics,
+    RunRow,
+    StudyKind,
+    StudyPointRow,
+    StudyRow,
+    UploadRow,
+)
 from app.history import columns, preview
 from app.ledger import datasets, queries
 from app.ledger.database import Database
@@ -24,7 +32,7 @@ from app.runtime.work.checks import check_run
 from app.runtime.work.cluster import Cluster
 from app.runtime.work.folders import Folders, new_name
 from app.runtime.work.limits import ANSWER_S_MAX
-from app.runtime.work.orders import Bootstrap, Lookahead, Sample, Stored
+from app.runtime.work.orders import Bootstrap, Lookahead, Point, Points, Sample, Stored
 from app.runtime.work.pool import Seat, WorkerPool
 from app.runtime.work.recovery import recover
 from app.runtime.work.results import Result
@@ -234,6 +242,14 @@ class Workbench:
         rows = await check_run(self._db, row.spec)
         order = Lookahead(bars_of(row.spec, rows, self._folders), row.spec.params)
         found: dict[str, Any] = await self._pool.run("lookahead", order, timeout_s=ANSWER_S_MAX)
+        return found
+
+    async def try_points(self, run_id: str, grid: tuple[Point, ...]) -> list[Metrics]:
+        """What a run would have given with some parameters changed; nothing is kept of it."""
+        row = await self.run(run_id)
+        rows = await check_run(self._db, row.spec)
+        order = Points(bars_of(row.spec, rows, self._folders), row.spec.params, grid, None)
+        found: list[Metrics] = await self._pool.run("points", order, timeout_s=ANSWER_S_MAX)
         return found
 
     # ------------------------------------------------------------------ studies
