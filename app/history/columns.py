@@ -55,7 +55,7 @@ class Spool:
     Left by an exception, it removes the part; killed, it leaves a part that nobody opens.
     """
 
-    def __init__(self, folder: Path, dtypes: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, dtypes: Mapping[str, str | np.dtype[Any]]) -> None:
         self.folder = folder
         self.part = folder.with_name(folder.name + PART_SUFFIX)
         self.rows = 0
@@ -152,7 +152,7 @@ def write_columns(
     folder: Path, columns: Mapping[str, Column], manifest: Mapping[str, object]
 ) -> None:
     """Store arrays of equal length as a dataset: all of it becomes visible at once, or nothing."""
-    with Spool(folder, {name: _little(array).str for name, array in columns.items()}) as spool:
+    with Spool(folder, {name: _little(array) for name, array in columns.items()}) as spool:
         spool.append(columns)
         spool.publish(manifest)
 
@@ -198,7 +198,8 @@ def _write(file: BinaryIO, array: Column, dtype: np.dtype[Any]) -> None:
 def _header(dtype: np.dtype[Any], rows: int) -> bytes:
     """The .npy header; numpy pads it so that its length does not change as the rows grow."""
     target = io.BytesIO()
-    described = {"descr": dtype.str, "fortran_order": False, "shape": (rows,)}
+    descr = np.lib.format.dtype_to_descr(dtype)
+    described = {"descr": descr, "fortran_order": False, "shape": (rows,)}
     np.lib.format.write_array_header_1_0(target, described)
     return target.getvalue()
 

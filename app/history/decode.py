@@ -14,6 +14,7 @@ from typing import BinaryIO
 from app.domain.problems import Problem
 from app.history.limits import (
     BLOCK_BYTES,
+    COMPRESSED_BYTES,
     EXPANDED_BYTES_MAX,
     EXPANSION_FOLD_MAX,
     PARQUET_ROWS,
@@ -58,8 +59,8 @@ def _container(magic: bytes) -> Callable[[BinaryIO, Meter], Iterator[bytes]] | N
     return None
 
 
-def _plain(file: BinaryIO, meter: Meter) -> Iterator[bytes]:
-    while block := file.read(BLOCK_BYTES):
+def _plain(file: BinaryIO, meter: Meter, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+    while block := file.read(block_bytes):
         meter.done += len(block)
         yield block
 
@@ -84,7 +85,7 @@ def _gzip(file: BinaryIO, meter: Meter) -> Iterator[bytes]:
     """All members of a gzip file. zlib checks each member's CRC and length."""
     member = zlib.decompressobj(wbits=31)
     try:
-        for compressed in _plain(file, meter):
+        for compressed in _plain(file, meter, COMPRESSED_BYTES):
             waiting = compressed
             while waiting:
                 if member.eof:

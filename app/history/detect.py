@@ -228,7 +228,7 @@ def _fx_candles(candles: tuple[int, dict[Word, int]]) -> _Found:
 
 def _rates(case: _Case) -> _Found | None:
     time = _time(case)
-    if time is None or not case.table.has_header:
+    if time is None or not case.table.has_header or _ohlcv(case):
         return None
     wanted = list(words.RATE_NAMES)
     said = (case.hints.quote or "").upper(), (case.hints.base or "").upper()
@@ -249,7 +249,7 @@ def _rates(case: _Case) -> _Found | None:
                 return None
         elif not evidence.is_plausible_rate(case.table, place):
             return None
-    candles = all(word.value in case.places for word in PRICES)
+    candles = {"open", "high", "low"} <= case.places.keys()  # investing.com calls the close Price
     return _Found(Shape.FX, time, {Word.RATE: place}, pair=pair, is_fx=True, fx_candles=candles)
 
 

@@ -16,7 +16,7 @@ _PLAUSIBLE_MAX = 10_000.0
 _RATE_DAILY_MOVE_MAX = 0.012
 _COIN_DAILY_MOVE_MIN = 0.020
 """Won per dollar moves 0.3 … 0.8 % a day, a coin 2 … 6 %."""
-_ROWS_MIN = 20
+_ROWS_MIN = 3
 
 
 def is_plausible_rate(table: Table, place: int) -> bool:

@@ -15,6 +15,8 @@ ZIP_DIRECTORY_BYTES_MAX = 64 * 1024
 
 BLOCK_BYTES = 1024 * 1024
 """How much is read and decompressed in one go."""
+COMPRESSED_BYTES = 64 * 1024
+"""The same of compressed bytes, which are many rows each."""
 CHUNK_BYTES = 4 * 1024 * 1024
 """How much text is parsed in one go: whole lines, at most this and one block."""
 CHUNKS_AHEAD = 2

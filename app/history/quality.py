@@ -101,4 +101,4 @@ def _usual_move(prices: _Values) -> float:
     moves = moves[moves != 0]
     if not len(moves):
         return 0.0
-    return _NORMAL * float(np.median(np.abs(moves - np.median(moves))))
+    return _NORMAL * float(np.median(np.abs(moves)))
