@@ -13,12 +13,13 @@ from starlette.types import ASGIApp
 from app import __version__
 from app.jobs import timetable
 from app.ledger.database import Database
-from app.routers import auth, dashboard, data, guide, ops, static, streams, system
+from app.routers import auth, dashboard, data, guide, live, ops, static, streams, system
 from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
 from app.routers.api import backtests, datasets, docs, studies, tokens
 from app.routers.api import settings as settings_api
+from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
@@ -120,6 +121,8 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     )
     metrics.watch(hub, work.seats)
     work.listen(metrics.note)
+    work.listen(live.Live(hub))
+    work.listen(backtests_live.listener(hub))
     desk = Desk(
         db=db,
         hub=hub,

@@ -106,9 +106,10 @@
   };
   let frozen = false;
   const freeze = () => {
-    frozen = !frozen;
-    root.classList.toggle('frozen', frozen);
-    say(frozen ? 'frozen' : 'live');
+    if (frozen) { location.reload(); return; }
+    frozen = true;
+    root.classList.add('frozen');
+    say('frozen');
   };
   let going = 0;
   const single = {
@@ -145,23 +146,70 @@
     }, 1000);
   }
 
-  /* ---- the stream of this page: its state in the foot, frozen or with the pointer in its table ---- */
+  /* ---- the stream of this page: its state in the foot, a banner when it is lost; not swapped
+     while the page is frozen or the pointer reads that very table ---- */
   const foot = byId('stream');
+  const LOST_AFTER_MS = 5000;
+  let heard = Date.now();
   const say = state => {
     if (!foot) return;
     foot.dataset.state = state;
     foot.querySelector('.lamp').className = {live: 'lamp', connecting: 'lamp u'}[state] ?? 'lamp c';
-    foot.querySelector('.n').textContent = foot.dataset[state] ?? state;
-    root.classList.toggle('lost', state === 'lost');
+    foot.querySelector('.n').textContent = foot.dataset[state];
   };
-  document.addEventListener('htmx:sse:after:connection', () => say(frozen ? 'frozen' : 'live'));
-  document.addEventListener('htmx:sse:close', () => say('lost'));
-  document.addEventListener('htmx:sse:error', () => say('lost'));
-  document.addEventListener('htmx:sse:before:message', event => {
+  const hear = () => {
+    heard = Date.now();
+    byId('lost')?.remove();
+    root.classList.remove('lost');
     if (!frozen && foot && foot.dataset.state !== 'live') say('live');
-    const region = /hx-target="#([\w-]+)"/.exec(event.detail?.message?.data ?? '')?.[1];
-    if (frozen || (region && byId(region)?.matches('table:hover, :has(table:hover)'))) event.preventDefault();
+  };
+  let gone = 0;
+  const lose = () => {
+    if (!foot || gone || document.hidden) return;
+    gone = setInterval(() => {
+      if (foot.dataset.state === 'live' || foot.dataset.state === 'frozen') {
+        clearInterval(gone);
+        gone = 0;
+        return;
+      }
+      const age = Date.now() - heard;
+      if (age < LOST_AFTER_MS) return;
+      say('lost');
+      root.classList.add('lost');
+      const banner = byId('lost') ?? document.createElement('p');
+      if (!banner.id) {
+        banner.id = 'lost';
+        banner.className = 'banner';
+        banner.setAttribute('role', 'status');
+        byId('main').prepend(banner);
+      }
+      const at = new Date(heard).toLocaleTimeString('en-GB', {timeZone: body.dataset.zone});
+      banner.textContent = foot.dataset.banner.replace('{age}', `${Math.round(age / 1000)} s`).replace('{time}', at);
+    }, 1000);
+  };
+  document.addEventListener('htmx:sse:after:connection', hear);
+  document.addEventListener('htmx:sse:before:connection', () => {
+    if (foot && foot.dataset.state === 'live') say('connecting');
+    lose();
   });
+  document.addEventListener('htmx:sse:error', lose);
+  document.addEventListener('htmx:sse:close', lose);
+  const late = new Map();
+  document.addEventListener('htmx:sse:before:message', event => {
+    hear();
+    const {data} = event.detail.message;
+    const table = byId(/hx-target="#([\w-]+)"/.exec(data ?? '')?.[1])?.closest('table');
+    if (table?.matches(':hover')) {
+      if (!late.size) table.addEventListener('pointerleave', catchUp, {once: true});
+      late.set(table.id + data.slice(0, data.indexOf('>')), {text: data, sourceElement: event.target, swap: 'none'});
+    }
+    if (frozen || table?.matches(':hover')) event.preventDefault();
+  });
+  const catchUp = () => {
+    const messages = [...late.values()];
+    late.clear();
+    if (!frozen) for (const message of messages) htmx.swap(message);
+  };
   document.addEventListener('htmx:before:request', event => {
     if (frozen && event.target.closest?.('[data-poll]')) event.preventDefault();
   });

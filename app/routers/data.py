@@ -65,7 +65,7 @@ async def queue(request: Request) -> Response:
 
 @router.post("/data/upload", dependencies=[Depends(files())])
 async def upload(request: Request, principal: Reader) -> Response:
-    """One file in a form. A script gets 204 or the problem, a plain form is led back to the page."""
+    """One file in a form. A script gets 204 or the problem, a plain form its page."""
     declared = request.headers.get("content-length", "")
     checks: dict[str, Check] = {"once": lambda _sent: None}
     if csrf.HEADER not in request.headers:

@@ -24,7 +24,6 @@ TEXTS: dict[str, str] = {
     "best": "Best of the last {n}",
     "drawdown": "Its largest drawdown",
     "cycles": "Its cycles",
-    "won": "won",
     "datasets": "Datasets",
     "datasets.uploaded": "{size} uploaded",
     "working": "Working",

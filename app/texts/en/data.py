@@ -55,7 +55,7 @@ TEXTS: dict[str, str] = {
     "format.binance.note": "ms, µs",
     "format.generic": "Any OHLCV",
     "format.generic.columns": "time, open, high, low, close, volume",
-    "format.generic.note": "s to ns, ISO",
+    "format.generic.note": "s–ns, ISO",
     "format.fx": "FX rate",
     "format.fx.columns": "date, rate · close · DEXKOUS",
     "format.fx.note": "next day 00:00",
@@ -144,7 +144,8 @@ TEXTS: dict[str, str] = {
     ),
     "empty.guide": "How it works",
     "empty.step1": (
-        "No files at hand? The built-in sample makes all three in two seconds, labelled SYNTHETIC."
+        "No files at hand? The built-in sample makes all three in two seconds, labelled "
+        "SYNTHETIC."
     ),
     "empty.step2": "Or drop an Upbit file, a Binance file and a rate on the left.",
     "empty.step3": "Then choose them here and press Backtest.",

@@ -24,7 +24,6 @@ TEXTS: dict[str, str] = {
     "best": "최근 {n}개 중 최고",
     "drawdown": "그 최대 낙폭",
     "cycles": "그 사이클",
-    "won": "수익",
     "datasets": "데이터셋",
     "datasets.uploaded": "올린 파일 {size}",
     "working": "진행",

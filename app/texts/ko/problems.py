@@ -194,7 +194,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "quotes_broken": (
         "따옴표가 닫히지 않았습니다",
-        "{row}행: 따옴표는 같은 줄에서 닫혀야 합니다.",
+        "{row}행. 기대: {expected}.",
     ),
     "columns_unsure": (
         "어느 열이 무엇인가요?",

@@ -1,0 +1,138 @@
+"""One service and one Chromium for all browser tests; every page must stay free of errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, StorageState
+
+from tests.browser import chromium
+from tests.browser.service import PASSWORD, Service, running
+
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+HERE = Path(__file__).parent
+
+Open = Callable[..., Coroutine[Any, Any, Page]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They share a browser, so they run in one process of several."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with running(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium.launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def signed_in(browser: Browser, service: Service) -> StorageState:
+    """Cookies of a person who has signed in, through the page, once."""
+    context = await browser.new_context(locale="en-US", base_url=service.url)
+    page = await context.new_page()
+    await page.goto("/login?lang=en")
+    await page.fill("[name=name]", "admin")
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("form[action='/login'] button")
+    await page.wait_for_url(f"{service.url}/")
+    state = await context.storage_state()
+    await context.close()
+    return state
+
+
+@dataclass
+class Watch:
+    """What went wrong in the pages of a test; `expected` holds parts of messages that may come."""
+
+    expected: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+    def follow(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.found.append(f"{page.url}: {error}"))
+        page.on(
+            "console",
+            lambda said: (
+                self.found.append(f"{page.url}: {said.text}") if said.type == "error" else None
+            ),
+        )
+
+    def unexpected(self) -> list[str]:
+        return [
+            each for each in self.found if not any(part in each for part in self.expected)
+        ]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+async def contexts() -> AsyncIterator[list[BrowserContext]]:
+    made: list[BrowserContext] = []
+    yield made
+    await asyncio.gather(*(context.close() for context in made))
+
+
+@pytest.fixture
+async def open_page(
+    browser: Browser,
+    service: Service,
+    signed_in: StorageState,
+    contexts: list[BrowserContext],
+    watch: Watch,
+) -> AsyncIterator[Open]:
+    """`await open_page("/data", lang="ko", theme="light", size=PHONE)`; a context of its own each.
+
+    A script error, a refused inline style or a missing file on any of them fails the test.
+    """
+
+    async def opened(
+        path: str,
+        *,
+        lang: str = "en",
+        theme: str = "dark",
+        size: dict[str, int] = DESK,
+        signed: bool = True,
+        **options: Any,
+    ) -> Page:
+        context = await browser.new_context(
+            locale="en-US",
+            timezone_id="Asia/Seoul",
+            base_url=service.url,
+            viewport=size,  # type: ignore[arg-type]
+            storage_state=signed_in if signed else None,
+            reduced_motion="reduce",
+            **options,
+        )
+        contexts.append(context)
+        await context.add_cookies(
+            [
+                {"name": f"kimp_{name}", "value": value, "url": service.url}
+                for name, value in (("lang", lang), ("theme", theme))
+            ]
+        )
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        watch.follow(page)
+        await page.goto(path)
+        return page
+
+    yield opened
+    assert not watch.unexpected()
