@@ -41,6 +41,7 @@ data: {"at":"2026-11-20T06:50:00.100000Z","full":false,"items":[{"id":"b-1","sta
     "/api/v1/events",
     tags=["events"],
     summary="Listen to what changes (server-sent events)",
+    status_code=200,  # the description asks for it: this class has no default to read it from
     response_class=StreamResponse,
     responses=refusals("not_signed_in", "scope_missing", "invalid_fields", "too_many_streams")
     | {200: {"content": {"text/event-stream": {"example": _EXAMPLE}}}},
