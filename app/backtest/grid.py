@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -73,21 +73,20 @@ def neighbours(axes: Sequence[Axis], place: int) -> list[int]:
 
 
 def plateau(axes: Sequence[Axis], rows: Sequence[Figures], objective: str) -> list[float | None]:
-    """For every point the median objective of itself and its neighbours.
+    """For every point the median objective of itself and its neighbours, of two middles the worse.
 
     A peak that stands alone is chance more often than skill: the best plateau is the better pick.
     """
-    return [
-        _median(rows[near][objective] for near in [place, *neighbours(axes, place)])
-        for place in range(len(rows))
-    ]
+    sign = -1.0 if METRICS[objective].better == "lower" else 1.0
+    worths = [worth(row, objective) for row in rows]
+    medians: list[float | None] = []
+    for place in range(len(rows)):
+        near = [worths[other] for other in (place, *neighbours(axes, place))]
+        known = [value for value in near if value is not None]
+        medians.append(sign * statistics.median_low(known) if known else None)
+    return medians
 
 
 def best_plateau(axes: Sequence[Axis], rows: Sequence[Figures], objective: str) -> int | None:
     """The place of the best of `plateau`, chosen as `best` chooses."""
     return best([{objective: value} for value in plateau(axes, rows, objective)], objective)
-
-
-def _median(values: Iterator[float | int | None]) -> float | None:
-    known = [float(value) for value in values if value is not None]
-    return statistics.median(known) if known else None
