@@ -88,5 +88,14 @@ def plateau(axes: Sequence[Axis], rows: Sequence[Figures], objective: str) -> li
 
 
 def best_plateau(axes: Sequence[Axis], rows: Sequence[Figures], objective: str) -> int | None:
-    """The place of the best of `plateau`, chosen as `best` chooses."""
-    return best([{objective: value} for value in plateau(axes, rows, objective)], objective)
+    """The place of the best of `plateau`; of equals the one that is itself better, then the first.
+
+    None where no point has the objective.
+    """
+    level = plateau(axes, rows, objective)
+    ranks = {
+        place: (worth({objective: level[place]}, objective), own)
+        for place, row in enumerate(rows)
+        if (own := worth(row, objective)) is not None
+    }
+    return max(ranks, key=lambda place: ranks[place]) if ranks else None
