@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.routers.api.encode import answer, refusals
 from app.routers.render import render
-from app.security.guard import needs, page
+from app.security.guard import Needs, declared_by, needs, page
 
-PATHS = "/api/"
 _SECURITY = {
     "token": {"type": "http", "scheme": "bearer", "description": "`kimp_<id>_<secret>`"},
     "session": {"type": "apiKey", "in": "cookie", "name": "sid"},
 }
-_METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,10 +36,12 @@ def described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         whole = app.openapi()
         whole.setdefault("components", {})["securitySchemes"] = _SECURITY
-        for path, item in whole["paths"].items():
-            for operation in (item[method] for method in _METHODS & item.keys()):
-                if path.startswith(PATHS):
-                    operation["security"] = [{name: []} for name in _SECURITY]
+        for route in iter_route_contexts(app.routes):
+            item = whole["paths"].get(route.path, {})
+            for method in (route.methods or set()) & {word.upper() for word in item}:
+                operation = item[method.lower()]
+                scopes = [n.scope for n in declared_by(route.dependant) if isinstance(n, Needs)]
+                operation["security"] = [{"token": scopes}, {"session": []}] if scopes else []
                 _describe_refusals(operation["responses"])
     return app.openapi_schema or {}
 
