@@ -33,6 +33,9 @@ from app.ledger.tables import (
     uploads,
 )
 
+# What a function of this room runs on, by one name for those who compose several.
+Connection = sa.Connection
+
 
 def get_upload(conn: sa.Connection, upload_id: str) -> UploadRow | None:
     number = rows.number(rows.UPLOAD, upload_id)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sqlalchemy as sa
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -20,6 +19,7 @@ from app.domain.backtests import RunSpec, RunStatus
 from app.domain.problems import Problem
 from app.domain.records import DatasetRow, RunRow, StudyKind, StudyRow
 from app.ledger import queries
+from app.ledger.queries import Connection
 from app.routers.backtesting import believe, cycle_table, summary
 from app.routers.backtesting.lists import run_line
 from app.routers.backtesting.result import shown
@@ -213,12 +213,12 @@ def _points_around(spec: RunSpec) -> tuple[dict[str, float], ...]:
     return tuple(here | {name: here[name] + step * k} for name in here for k in NEIGHBOUR_STEPS)
 
 
-def _sets(conn: sa.Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
+def _sets(conn: Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
     found = (queries.get_dataset(conn, name) for name in summary.dataset_names(spec))
     return {row.id: row for row in found if row is not None}
 
 
-def _walkforward_of(conn: sa.Connection, spec: RunSpec) -> StudyRow | None:
+def _walkforward_of(conn: Connection, spec: RunSpec) -> StudyRow | None:
     """The newest walk-forward over the same coins, data and style, if one has completed."""
     rows, _ = queries.list_studies(
         conn, STUDIES_LOOKED_AT, None, StudyKind.WALKFORWARD, {RunStatus.COMPLETED}

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from app.domain.backtests import FINAL, RunSpec, RunStatus
 from app.domain.records import DatasetRow, RunRow, StudyRow, UploadRow
 from app.ledger import queries
+from app.ledger.queries import Connection
 from app.routers.backtesting.lists import RunLine, run_line, study_line
 from app.routers.datasets_shown import shown
 from app.routers.live import is_open, job
@@ -56,7 +56,8 @@ class Disk:
 
     @property
     def percent(self) -> float:
-        return 100 * (1 - self.free / self.total)
+        """Of what kimp could fill; a part of the disk may be kept from it."""
+        return 100 * self.used / (self.used + self.free)
 
 
 @router.get("/")
@@ -128,7 +129,7 @@ def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> li
     return [Step(key, done, key == first, values) for key, (done, values) in made.items()]
 
 
-def _on_synthetic(conn: sa.Connection, runs: Sequence[RunRow]) -> set[str]:
+def _on_synthetic(conn: Connection, runs: Sequence[RunRow]) -> set[str]:
     """Runs that used data of the built-in generator."""
     named = {run.id: _datasets_of(run.spec) for run in runs}
     rows: dict[str, DatasetRow | None] = {

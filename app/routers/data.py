@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +16,7 @@ from app.domain.problems import Problem
 from app.domain.records import DatasetRow, UploadRow
 from app.history import preview
 from app.ledger import queries
+from app.ledger.queries import Connection
 from app.routers import datasets_shown as shown
 from app.routers.problems import MEDIA_TYPE, problem_body, wants_page
 from app.routers.render import look, render, viewer
@@ -65,7 +65,7 @@ async def queue(request: Request) -> Response:
 
 @router.post("/data/upload", dependencies=[Depends(files())])
 async def upload(request: Request, principal: Reader) -> Response:
-    """One file in a form. A script gets 204 or the problem, a plain form its page."""
+    """One file in a form. What became of it stands in the queue, refused or not."""
     declared = request.headers.get("content-length", "")
     checks: dict[str, Check] = {"once": lambda _sent: None}
     if csrf.HEADER not in request.headers:
@@ -78,11 +78,13 @@ async def upload(request: Request, principal: Reader) -> Response:
             checks,
         )
     except Problem as problem:
-        if not wants_page(request) or "upload" not in problem.values:
+        if "upload" not in problem.values:
             raise
-        return RedirectResponse(f"/data?upload={problem.values['upload']}", 303)
+        became = str(problem.values["upload"])
+    else:
+        became = received.upload.id
     if wants_page(request):
-        return RedirectResponse(f"/data?upload={received.upload.id}", 303)
+        return RedirectResponse(f"/data?upload={became}", 303)
     return Response(status_code=204)
 
 
@@ -228,7 +230,7 @@ async def _queue(request: Request) -> tuple[list[shown.Queued], list[shown.Queue
     return moving, [item for item in items if item.row.state not in shown.MOVING]
 
 
-def _uploads(conn: sa.Connection) -> list[tuple[UploadRow, list[DatasetRow]]]:
+def _uploads(conn: Connection) -> list[tuple[UploadRow, list[DatasetRow]]]:
     rows = queries.list_uploads(conn, UPLOADS_SHOWN)
     return [
         (row, queries.datasets_of_upload(conn, row.id) if row.state is UploadState.STORED else [])
@@ -270,14 +272,12 @@ async def _sniff(now: Desk, upload: UploadRow | None) -> preview.Sniff | None:
 async def _head(now: Desk, dataset: DatasetRow | None) -> dict[str, Any]:
     if dataset is None:
         return {"names": (), "rows": ()}
-    names, rows = await now.work.head(dataset, shown.HEAD_ROWS)
+    found, rows = await now.work.head(dataset, shown.HEAD_ROWS)
+    names = [name for name in shown.COLUMNS if name in found]
     return {
         "names": names,
         "rows": [
-            [
-                shown.cell(name, value, dataset.facts.timeframe_s)
-                for name, value in zip(names, row, strict=True)
-            ]
+            [shown.cell(name, row[found.index(name)], dataset.facts.timeframe_s) for name in names]
             for row in rows
         ],
     }

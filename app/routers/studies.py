@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,6 +18,7 @@ from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.problems import Problem
 from app.domain.records import DatasetRow, StudyKind, StudyPointRow, StudyRow
 from app.ledger import queries
+from app.ledger.queries import Connection
 from app.routers.backtesting import heat, summary, windows
 from app.routers.backtesting.grid import Grid
 from app.routers.backtesting.lists import study_line
@@ -166,7 +166,7 @@ async def _find(here: Desk, study_id: str, kind: StudyKind) -> StudyRow:
     return here.work.newest(row)
 
 
-def _sets(conn: sa.Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
+def _sets(conn: Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
     found = (queries.get_dataset(conn, name) for name in summary.dataset_names(spec))
     return {row.id: row for row in found if row is not None}
 

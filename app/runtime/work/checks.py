@@ -6,8 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from math import isfinite, prod
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
 from app.backtest.grid import WHOLE, WITHDRAW_FEE, changed
 from app.backtest.metrics import METRICS
 from app.backtest.rules import refusals
@@ -17,6 +15,7 @@ from app.domain.problems import FieldError, Problem
 from app.domain.records import DatasetRow
 from app.ledger import queries
 from app.ledger.database import Database
+from app.ledger.queries import Connection
 
 BASE_LENGTH_MAX = 20
 DAYS_MAX = 36_500.0
@@ -151,7 +150,7 @@ def _places(spec: RunSpec) -> Iterator[Place]:
         yield Place("fx.dataset", spec.fx.dataset, "fx")
 
 
-def _find(conn: sa.Connection, wanted: Collection[str]) -> dict[str, DatasetRow]:
+def _find(conn: Connection, wanted: Collection[str]) -> dict[str, DatasetRow]:
     found = (queries.get_dataset(conn, dataset_id) for dataset_id in wanted)
     return {row.id: row for row in found if row is not None}
 

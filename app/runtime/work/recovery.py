@@ -7,7 +7,6 @@ import shutil
 import time
 from collections.abc import Collection
 
-import sqlalchemy as sa
 import structlog
 
 from app.domain.backtests import RunStatus
@@ -15,6 +14,7 @@ from app.domain.datasets import UploadState
 from app.domain.records import Failure, RunRow, StudyRow
 from app.ledger import datasets, queries, runs, studies
 from app.ledger.database import Database
+from app.ledger.queries import Connection
 from app.runtime.work.folders import Folders
 from app.runtime.work.limits import QUEUED_READ_AT_ONCE, UPLOADS_LISTED_MAX
 
@@ -34,19 +34,19 @@ async def recover(db: Database, folders: Folders) -> tuple[list[RunRow], list[St
     return await db.read(_queued)
 
 
-def _end_all(conn: sa.Connection, at_ns: int) -> tuple[int, list[str]]:
+def _end_all(conn: Connection, at_ns: int) -> tuple[int, list[str]]:
     interrupted = datasets.interrupt_open_uploads(conn, at_ns)
     failed = runs.fail_running(conn, RESTARTED, at_ns)
     return interrupted, failed + studies.fail_running(conn, RESTARTED, at_ns)
 
 
-def _known(conn: sa.Connection) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _known(conn: Connection) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     uploads = queries.list_uploads(conn, UPLOADS_LISTED_MAX)
     unsure = frozenset(row.id for row in uploads if row.state is UploadState.UNSURE)
     return unsure, queries.all_folders(conn), queries.run_folders(conn)
 
 
-def _queued(conn: sa.Connection) -> tuple[list[RunRow], list[StudyRow]]:
+def _queued(conn: Connection) -> tuple[list[RunRow], list[StudyRow]]:
     queued = (RunStatus.QUEUED,)
     run_rows, _ = queries.list_runs(conn, QUEUED_READ_AT_ONCE, statuses=queued)
     study_rows, _ = queries.list_studies(conn, QUEUED_READ_AT_ONCE, statuses=queued)

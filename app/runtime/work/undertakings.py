@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-import sqlalchemy as sa
 import structlog
 
 from app.domain.backtests import FINAL, RunStatus
@@ -17,6 +16,7 @@ from app.domain.problems import Problem
 from app.domain.records import Failure, RunRow, StudyRow
 from app.history import columns
 from app.ledger.database import Database
+from app.ledger.queries import Connection
 from app.runtime.work.changes import Changes
 from app.runtime.work.folders import Folders
 from app.runtime.work.pool import PoolClosed
@@ -30,10 +30,10 @@ log = structlog.get_logger(__name__)
 class Entries(Generic[Row]):
     """The ledger's functions for one kind."""
 
-    get: Callable[[sa.Connection, str], Row | None]
-    fail: Callable[[sa.Connection, str, Failure, int], bool]
-    cancel: Callable[[sa.Connection, str, int], bool]
-    delete: Callable[[sa.Connection, str], Row | None]
+    get: Callable[[Connection, str], Row | None]
+    fail: Callable[[Connection, str, Failure, int], bool]
+    cancel: Callable[[Connection, str, int], bool]
+    delete: Callable[[Connection, str], Row | None]
 
 
 class Undertakings(Generic[Row]):
