@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,11 @@ from app.ledger.tables import metadata
 from tests import servers
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# Machine code is compiled once for all tests, not once for every data folder.
+os.environ.setdefault(
+    "NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache" / "kernels")
+)
 
 EVERY_DATABASE = (
     "sqlite",

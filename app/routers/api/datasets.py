@@ -13,17 +13,14 @@ from app.domain.datasets import DatasetFacts, Kind
 from app.domain.problems import Problem
 from app.domain.records import DatasetRow
 from app.ledger import queries
-from app.routers.api.encode import answer, answers, refusals
+from app.routers.api.encode import answer, answers, gone, refusals
 from app.runtime.desk import desk
 from app.runtime.work.uploads import Received
-from app.security.guard import needs
-from app.security.middleware import allow_body
+from app.security.guard import files, needs
 from app.texts.formats import iso
 
 PREVIEW_ROWS = 20
 PREVIEW_ROWS_MAX = 500
-# Above what the workbench itself refuses, so that it is the one that counts.
-SLACK_BYTES = 16 << 20
 
 router = APIRouter(
     prefix="/api/v1/datasets",
@@ -198,9 +195,9 @@ _FORM: dict[str, Any] = {
     "",
     status_code=201,
     summary="Upload a file",
-    dependencies=[Depends(needs("backtest"))],
+    dependencies=[Depends(needs("backtest")), Depends(files())],
     openapi_extra=_FORM,
-    responses=answers(201, UploadedDataset | UploadedJoined, "What the file became", _UPLOADED)
+    responses=answers(201, (UploadedDataset, UploadedJoined), "What the file became", _UPLOADED)
     | refusals(
         "multipart_malformed",
         "body_too_large",
@@ -218,10 +215,8 @@ async def upload(request: Request) -> Response:
     A file with anything wrong in it is refused whole: `errors` names row, column, what was read
     and what was expected; nothing is stored.
     """
-    work = desk(request).work
-    allow_body(request, await work.upload_bytes_max() + SLACK_BYTES)
     declared = request.headers.get("content-length", "")
-    received = await work.receive(
+    received = await desk(request).work.receive(
         request.stream(),
         request.headers.get("content-type", ""),
         int(declared) if declared.isdecimal() else None,
@@ -283,7 +278,7 @@ async def preview(
     status_code=204,
     summary="Delete a dataset",
     dependencies=[Depends(needs("backtest"))],
-    responses={204: {"description": "It is gone"}} | refusals("not_found", "dataset_in_use"),
+    responses=gone() | refusals("not_found", "dataset_in_use"),
 )
 async def delete_dataset(request: Request, dataset_id: str) -> Response:
     """Refused while a run or study that was made from it is still there."""
