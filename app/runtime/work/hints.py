@@ -14,7 +14,7 @@ FIELDS = frozenset({"venue", "base", "quote", "timeframe", "tz", "columns"})
 TIMEFRAME_S = (1, 31 * 86_400)
 NAME_LENGTH_MAX = 32
 
-_TIMEFRAME = re.compile(r"(\d{1,9})([smhdw]?)")
+_TIMEFRAME = re.compile(r"([0-9]{1,9})([smhdw]?)")
 _UNIT_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _NAME = re.compile(rf"[^\W_][\w.-]{{0,{NAME_LENGTH_MAX - 1}}}")
 
