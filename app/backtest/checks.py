@@ -82,9 +82,7 @@ def _month_carries(params: Params, result: Result) -> list[Check]:
     share = best["pnl_krw"] / total
     warned = share >= max(MONTH_SHARE_MAX, 2.0 / len(rows))
     values = {"month": best["month"], "share_pct": 100.0 * share}
-    if warned:
-        return [Check("month_carries", Level.WARN, values)]
-    return [Check("months_share", Level.OK, values)]
+    return [Check("month_carries", Level.WARN if warned else Level.OK, values)]
 
 
 def _costs(params: Params) -> Check:

@@ -24,7 +24,7 @@ CURVE_POINTS_MAX = 1_500
 CYCLES_SHOWN_MAX = 500
 FIGURE = '<td class="n'  # how a cell of a figure begins
 
-# The words that a report needs, by name; `more_cycles` holds {shown} and {total}.
+# The words that a report needs, by name; `more_cycles` holds {shown} and {total}, filled here.
 LABELS = (
     "equity", "this_run", "benchmark", "drawdown", "signal", "premium", "enter", "leave",
     "held_won", "held_lost", "histogram", "median", "months", "month", "pnl_krw", "roi_pct",

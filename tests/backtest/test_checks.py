@@ -70,7 +70,7 @@ def test_one_month_carries_the_profit(busy: Aligned, busy_params: Params, busy_r
     assert check.level is Level.WARN
     assert check.values["share_pct"] == pytest.approx(97.0)
     shared = with_pnls(result, [20.0, 10.0, 10.0, 21.0, 20.0], days_apart=25)
-    assert told(busy, busy_params, shared)["months_share"].level is Level.OK
+    assert told(busy, busy_params, shared)["month_carries"].level is Level.OK
 
 
 def holed(bars_missing: int) -> Aligned:

@@ -11,6 +11,7 @@ from app.texts.en import (
     guide,
     metrics,
     problems,
+    report,
     settings,
     system,
 )
@@ -23,6 +24,7 @@ _MODULES = {
     "frame": frame.TEXTS,
     "guide": guide.TEXTS,
     "metrics": metrics.TEXTS,
+    "report": report.TEXTS,
     "settings": settings.TEXTS,
     "system": system.TEXTS,
 }
