@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -14,6 +15,11 @@ from app.runtime.streams.board import Board, View
 
 # A wire that is being closed may take this long to hand over its last bytes.
 LAST_BYTES_S = 0.3
+# Of unsent bytes the kernel would keep megabytes per client, and a slow one would read what is
+# minutes old before we could tell that it is slow.
+UNSENT_BYTES_MAX = 16_384
+# A client that does not acknowledge what was sent for so long is gone without a goodbye.
+UNACKNOWLEDGED_MS_MAX = 30_000
 
 
 class Topics(msgspec.Struct, frozen=True):
@@ -66,6 +72,9 @@ class SocketWire:
         self.backlog = transport.get_write_buffer_size
         self.abort = transport.abort
         self._transport = transport
+        tcp = transport.get_extra_info("socket")
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS_MAX)
 
     def end(self, last: bytes) -> None:
         self.write((framing.chunk(last) if last else b"") + framing.LAST_CHUNK)
