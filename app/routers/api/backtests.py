@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from app.routers.api.asked import BacktestAsked
 from app.routers.api.encode import (
     BINARY,
     CSV,
+    HTML,
     JSON,
     accepts,
     answer,
@@ -27,6 +29,7 @@ from app.routers.api.encode import (
     gone,
     refusals,
 )
+from app.routers.api.report import words_of
 from app.routers.api.shapes import (
     BootstrapBody,
     CycleList,
@@ -35,17 +38,18 @@ from app.routers.api.shapes import (
     RunList,
     Started,
 )
+from app.routers.render import viewer
 from app.runtime.desk import desk
 from app.runtime.work import cycles
 from app.runtime.work.bodies import RunBody, run_body
+from app.runtime.work.checks import datasets_of
 from app.runtime.work.cycles import Wanted
 from app.runtime.work.results import CURVES, Result
+from app.runtime.work.workbench import REPORT_POLICY
 from app.security.guard import needs
 
 POINTS_MAX = 1_000_000
 SAMPLES_MAX = 20_000
-# What a report may do where it is opened: show itself, nothing else.
-REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 SORT_PATTERN = f"^-?({'|'.join(cycles.SORTS)})$"
 COLUMNS = {"time": "time_s"} | {name: name for name in CURVES[1:]}
@@ -227,6 +231,30 @@ async def read_bootstrap(
 async def read_lookahead(request: Request, run_id: str) -> Response:
     """Runs again on data cut at several moments; everything before a cut must stay the same."""
     return answer(await desk(request).work.lookahead(run_id))
+
+
+@router.get(
+    "/{run_id}/report",
+    summary="Read the whole result as one HTML file",
+    response_class=Response,
+    responses=gives(200, HTML, "Self-contained: no script, no request")
+    | refusals("not_found", "not_finished", "invalid_fields", "work_timeout"),
+)
+async def read_report(
+    request: Request,
+    run_id: str,
+    lang: Literal["ko", "en"] | None = None,  # noqa: ARG001 - `viewer` reads it
+    download: bool = False,
+) -> Response:
+    """In the language of `lang`, else of the cookie or the browser. `download=true` saves it."""
+    here, seen = desk(request), viewer(request)
+    result, row = await here.work.result(run_id), await here.work.run(run_id)
+    sets = await here.db.read(datasets_of, row.spec)
+    html = await here.work.report(row, words_of(row, result, sets, time.time_ns(), seen))
+    saved = attachment(f"{row.id}-report.html") if download else {}
+    return Response(
+        html, media_type=HTML, headers={"content-security-policy": REPORT_POLICY} | saved
+    )
 
 
 def curves(request: Request, result: Result, points: int | None) -> Response:

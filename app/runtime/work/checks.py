@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite, prod
 from typing import NamedTuple
 
@@ -51,7 +51,7 @@ async def check_run(db: Database, spec: RunSpec) -> Rows:
     if errors:
         raise Problem("invalid_fields", errors=tuple(errors))
     places = list(_places(spec))
-    rows = await db.read(_find, {place.dataset_id for place in places})
+    rows = await db.read(datasets_of, spec)
     unknown = [place for place in places if place.dataset_id not in rows]
     if unknown:
         raise Problem(
@@ -78,6 +78,13 @@ async def check_study(db: Database, spec: StudySpec) -> Rows:
     if errors:
         raise Problem("invalid_fields", errors=tuple(errors))
     return await check_run(db, spec.run)
+
+
+def datasets_of(conn: Connection, spec: RunSpec) -> dict[str, DatasetRow]:
+    """The datasets that a run names, by id, as far as they are there."""
+    wanted = dict.fromkeys(place.dataset_id for place in _places(spec))
+    found = (queries.get_dataset(conn, dataset_id) for dataset_id in wanted)
+    return {row.id: row for row in found if row is not None}
 
 
 def timeframe_s(rows: Rows) -> int:
@@ -148,11 +155,6 @@ def _places(spec: RunSpec) -> Iterator[Place]:
         yield Place(f"markets.{number}.global_dataset", market.global_dataset, "global")
     if spec.fx.dataset is not None:
         yield Place("fx.dataset", spec.fx.dataset, "fx")
-
-
-def _find(conn: Connection, wanted: Collection[str]) -> dict[str, DatasetRow]:
-    found = (queries.get_dataset(conn, dataset_id) for dataset_id in wanted)
-    return {row.id: row for row in found if row is not None}
 
 
 def _unfit(place: Place, row: DatasetRow) -> Iterator[FieldError]:

@@ -135,3 +135,27 @@ class Lookahead(msgspec.Struct, frozen=True):
 
     bars: Bars
     params: Params
+
+
+class ReportWords(msgspec.Struct, frozen=True):
+    """All that a report says in words, written out in its reader's language; see report.Sheet."""
+
+    lang: str
+    updown: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    lead: tuple[tuple[str, str, str], ...]
+    figures: tuple[tuple[str, str, str], ...]
+    parameters: tuple[tuple[str, str], ...]
+    datasets: tuple[tuple[str, ...], ...]
+    checks: tuple[tuple[str, str, str], ...]
+    levels: tuple[tuple[str, float], ...]
+    labels: dict[str, str]
+
+
+class Report(msgspec.Struct, frozen=True):
+    """Draw the run in `folder` as one HTML page."""
+
+    folder: Path
+    initial_krw: float
+    words: ReportWords

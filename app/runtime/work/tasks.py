@@ -12,6 +12,7 @@ from app.backtest.bootstrap import bootstrap
 from app.backtest.checks import checks
 from app.backtest.lookahead import lookahead
 from app.backtest.metrics import Figures
+from app.backtest.report import Sheet, report
 from app.backtest.run import run
 from app.backtest.series import Aligned, align, until
 from app.backtest.sweep import evaluate
@@ -30,13 +31,14 @@ from app.runtime.work.orders import (
     Ingest,
     Lookahead,
     Points,
+    Report,
     Sample,
     Stored,
     Walk,
     Walked,
     Windows,
 )
-from app.runtime.work.results import Result, write_result
+from app.runtime.work.results import CURVES, Result, write_result
 from app.runtime.work.worker import Task, Ticket
 
 alignments = Alignments()
@@ -168,6 +170,30 @@ def look_ahead(ticket: Ticket, order: Lookahead) -> dict[str, Any]:
     return lookahead(build, order.params)
 
 
+def draw(ticket: Ticket, order: Report) -> str:  # noqa: ARG001
+    """A run's report."""
+    result, words = Result(order.folder), order.words
+    names = (*CURVES, "benchmark_krw")
+    sheet = Sheet(
+        lang=words.lang,
+        updown=words.updown,
+        title=words.title,
+        facts=words.facts,
+        lead=words.lead,
+        figures=words.figures,
+        parameters=words.parameters,
+        datasets=words.datasets,
+        checks=words.checks,
+        levels=words.levels,
+        initial_krw=order.initial_krw,
+        columns={name: result.array(name) for name in names},
+        cycles=result.array("cycles"),
+        fills=result.array("fills"),
+        bases=result.document["bases"],
+    )
+    return report(sheet, words.labels)
+
+
 def _views(
     columns: views.Columns, cycles: Records, bases: tuple[str, ...], params: Params
 ) -> dict[str, Any]:
@@ -207,4 +233,5 @@ TASKS: dict[str, Task] = {
     "walk": walk,
     "bootstrap": resample,
     "lookahead": look_ahead,
+    "report": draw,
 }

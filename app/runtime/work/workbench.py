@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, overload
 
+from app.backtest.report_style import STYLE_SHA256
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import Hints, UploadState
 from app.domain.problems import Problem
@@ -32,7 +33,16 @@ from app.runtime.work.checks import check_run
 from app.runtime.work.cluster import Cluster
 from app.runtime.work.folders import Folders, new_name
 from app.runtime.work.limits import ANSWER_S_MAX
-from app.runtime.work.orders import Bootstrap, Lookahead, Point, Points, Sample, Stored
+from app.runtime.work.orders import (
+    Bootstrap,
+    Lookahead,
+    Point,
+    Points,
+    Report,
+    ReportWords,
+    Sample,
+    Stored,
+)
 from app.runtime.work.pool import Seat, WorkerPool
 from app.runtime.work.recovery import recover
 from app.runtime.work.results import Result
@@ -41,6 +51,8 @@ from app.runtime.work.studies import Studies
 from app.runtime.work.uploads import Check, Received, Uploads
 from app.runtime.work.warm import load
 
+# What a report may do where it is opened: wear its own style, nothing else.
+REPORT_POLICY = f"default-src 'none'; style-src 'sha256-{STYLE_SHA256}'; base-uri 'none'"
 SAMPLE_NAME = "sample"
 SAMPLE_SHA256 = hashlib.sha256(b"kimp sample 1").hexdigest()
 SAMPLE_DATASETS = 5
@@ -251,6 +263,13 @@ class Workbench:
         order = Points(bars_of(row.spec, rows, self._folders), row.spec.params, grid, None)
         found: list[Metrics] = await self._pool.run("points", order, timeout_s=ANSWER_S_MAX)
         return found
+
+    async def report(self, row: RunRow, words: ReportWords) -> str:
+        """A completed run as one HTML page, to be served under REPORT_POLICY."""
+        assert row.folder is not None
+        order = Report(self._folders.runs / row.folder, row.spec.params.initial_capital_krw, words)
+        html: str = await self._pool.run("report", order, timeout_s=ANSWER_S_MAX)
+        return html
 
     # ------------------------------------------------------------------ studies
 
