@@ -8,7 +8,7 @@
   const pattern = document.getElementById('sending-row');
   const said = form.dataset;
   const number = new Intl.NumberFormat('en-US', {maximumFractionDigits: 1});
-  const size = bytes => bytes < 1e6 ? `${number.format(Math.round(bytes / 1e3))} KB` : bytes < 1e9 ? `${number.format(bytes / 1e6)} MB` : `${number.format(bytes / 1e9)} GB`;
+  const size = bytes => bytes < 1e3 ? `${bytes} B` : bytes < 1e6 ? `${number.format(Math.round(bytes / 1e3))} KB` : bytes < 1e9 ? `${number.format(bytes / 1e6)} MB` : `${number.format(bytes / 1e9)} GB`;
   const fill = (words, values) => words.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
   const waiting = [];
@@ -80,7 +80,7 @@
     });
     request.addEventListener('loadend', () => {
       const answer = request.response;
-      if (request.status >= 400 && !answer?.upload) {
+      if (request.status >= 400) {
         entry.row.hidden = false;
         refuse(entry, answer?.title ? `${answer.title}. ${answer.detail ?? ''}` : fill(said.unsent, {reason: request.status}));
       } else if (request.status === 0) {

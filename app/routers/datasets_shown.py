@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app import texts
-from app.domain.datasets import DatasetFacts, UploadState
+from app.domain.datasets import DatasetFacts, Kind, UploadState
 from app.domain.records import DatasetRow, Failure, UploadRow
 from app.texts import Language, formats
 
 TIMES = frozenset({"time", "known_at"})
+# A dataset's columns in the preview's order.
+COLUMNS = ("time", "open", "high", "low", "close", "volume", "known_at", "rate")
 NUMBER = re.compile(r"\d[\d.,]*")
 HEAD_ROWS = 5
-FULL = 0.9995
+# Shares of a slice's bars: from FULL on nothing is said, from PARTIAL on it is said quietly.
+# A rate rests at weekends and on holidays, so only a longer silence of it is a gap.
+FULL, PARTIAL = 0.9995, 0.9
+FX_FULL = 0.4
 GRID_ROWS = 7
 CELL, GAP = 15, 2
 LABEL_HEIGHT = 19
@@ -147,7 +152,9 @@ def _said_stored(lang: Language, datasets: Sequence[DatasetRow]) -> str:
     rows = formats.number(max(dataset.facts.rows for dataset in datasets))
     if len(datasets) > 1:
         return texts.text(lang, "data.said.stored.three", rows=rows)
-    gaps = datasets[0].facts.gaps
+    gaps, kind = datasets[0].facts.gaps, datasets[0].facts.kind
+    if kind is Kind.FX:
+        return texts.text(lang, "data.said.stored.fx", rows=rows, n=gaps)
     said = (
         texts.text(lang, "data.gaps.count", n=gaps) if gaps else texts.text(lang, "data.gaps.none")
     )
@@ -157,7 +164,7 @@ def _said_stored(lang: Language, datasets: Sequence[DatasetRow]) -> str:
 def shown(row: DatasetRow, uses: Sequence[str] = ()) -> Shown:
     """One row of the table."""
     named = tuple(Use(use, PLACES[use[0]].format(id=use)) for use in uses)
-    return Shown(row, symbol(row.facts), marks(row.facts.quality.density), named)
+    return Shown(row, symbol(row.facts), marks(row.facts), named)
 
 
 def symbol(facts: DatasetFacts) -> str:
@@ -165,19 +172,23 @@ def symbol(facts: DatasetFacts) -> str:
     return f"{facts.base or formats.UNKNOWN}/{facts.quote or formats.UNKNOWN}"
 
 
-def marks(density: Sequence[float]) -> tuple[Mark, ...]:
+def marks(facts: DatasetFacts) -> tuple[Mark, ...]:
     """Neighbouring slices of one depth are one mark."""
     found: list[Mark] = []
-    for slice_, part in enumerate(density):
-        if part >= FULL:
+    for slice_, part in enumerate(facts.quality.density):
+        if part >= _full(facts):
             continue
-        deep = part < 0.9
+        deep = part < PARTIAL
         last = found[-1] if found else None
         if last and last.deep == deep and last.start + last.length == slice_:
             found[-1] = Mark(last.start, last.length + 1, deep)
         else:
             found.append(Mark(slice_, 1, deep))
     return tuple(found)
+
+
+def _full(facts: DatasetFacts) -> float:
+    return FX_FULL if facts.kind is Kind.FX else FULL
 
 
 def grid(lang: Language, facts: DatasetFacts) -> Grid:
@@ -197,7 +208,7 @@ def grid(lang: Language, facts: DatasetFacts) -> Grid:
             share=formats.share(100 * part, 2),
         )
         column, line = divmod(slice_, GRID_ROWS)
-        cells.append(Cell(column * step, line * (CELL - 4), _ink(part), title))
+        cells.append(Cell(column * step, line * (CELL - 4), _ink(part, _full(facts)), title))
     every = max(1, columns // LABELS)
     labels = tuple(
         Label(
@@ -210,10 +221,10 @@ def grid(lang: Language, facts: DatasetFacts) -> Grid:
     return Grid(columns * step, height, CELL, tuple(cells), labels)
 
 
-def _ink(part: float) -> str:
-    if part >= FULL:
+def _ink(part: float, full: float) -> str:
+    if part >= full:
         return "f-ink3 soft"
-    if part >= 0.9:
+    if part >= PARTIAL:
         return "f-cau mild"
     return "f-cau" if part > 0 else "hole"
 

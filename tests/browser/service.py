@@ -41,9 +41,9 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, **environment: str) -> Iterator[Service]:
+def running(folder: Path, port: int | None = None, **environment: str) -> Iterator[Service]:
     """`python -m app serve`, ready to answer; stopped by a signal at the end."""
-    port = _free_port()
+    port = port or free_port()
     service = Service(f"http://127.0.0.1:{port}", folder / "data", folder / "service.log")
     known = {name: value for name, value in os.environ.items() if not name.startswith("KIMP_")}
     given = {
@@ -87,7 +87,7 @@ def _await_ready(service: Service, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"kimp did not become ready:\n{service.log.read_text()[-4000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

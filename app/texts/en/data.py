@@ -36,6 +36,10 @@ TEXTS: dict[str, str] = {
     "said.reading": "reading and checking, {percent} %",
     "said.stored": "{rows} rows · {gaps}",
     "said.stored.three": "{rows} rows · split into three series",
+    "said.stored.fx": (
+        "{rows} rates · one break (weekend, holiday) | {rows} rates · {n} breaks (weekends, "
+        "holidays)"
+    ),
     "said.gone": "stored, since deleted",
     "said.refused.row": "stopped at row {row} · nothing stored",
     "said.refused": "nothing stored",
@@ -102,10 +106,11 @@ TEXTS: dict[str, str] = {
     "fact.span": "Span (UTC)",
     "fact.duplicates": "Duplicates · order",
     "fact.sorted": "in order",
-    "fact.unsorted": "was unsorted, put in order",
+    "fact.unsorted": "put in order",
     "fact.coverage": "Coverage",
     "coverage.label": "{share} of the bars are there, {gaps} gaps",
     "gaps.none": "no gaps",
+    "gaps.none.title": "No gaps.",
     "gaps.none.detail": "Every bar between the first and the last is there.",
     "gaps.count": "one gap | {n} gaps",
     "gaps.longest": "longest {length}",
@@ -160,6 +165,10 @@ TEXTS: dict[str, str] = {
         "one gap; a bar that is not there is skipped, never filled | {n} gaps, the longest "
         "{shown}; bars that are not there are skipped, never filled"
     ),
+    "quality.breaks": (
+        "one break, as rates rest at weekends and on holidays | {n} breaks, the longest {shown}; "
+        "rates rest at weekends and on holidays"
+    ),
     "quality.full": "complete",
     "quality.gap": "gap",
     "quality.label": "Coverage over time: {share} of the bars, {n} gaps",
@@ -173,6 +182,5 @@ TEXTS: dict[str, str] = {
     "quality.outlier": "Outlier at",
     "quality.dropped": "dropped",
     "quality.order": "Order in the file",
-    "foot.datasets": "datasets",
     "foot.free": "disk free",
 }

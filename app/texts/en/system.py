@@ -49,6 +49,7 @@ TEXTS: dict[str, str] = {
     "fact.cluster": "Cluster",
     "fact.folder": "Data folder",
     "fact.python": "Python",
+    "fact.uptime": "Up for",
     "fact.machine": "Machine",
     "action.login": "sign-in",
     "action.logout": "sign-out",

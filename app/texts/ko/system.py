@@ -49,6 +49,7 @@ TEXTS: dict[str, str] = {
     "fact.cluster": "클러스터",
     "fact.folder": "데이터 폴더",
     "fact.python": "Python",
+    "fact.uptime": "가동 시간",
     "fact.machine": "컴퓨터",
     "action.login": "로그인",
     "action.logout": "로그아웃",
