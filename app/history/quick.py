@@ -18,6 +18,7 @@ from app.history.words import PRICES, Word
 _Bytes = NDArray[np.uint8]
 _Places = NDArray[np.intp]
 _NEWLINE = 10
+_QUOTE = 34
 _ZERO = 48
 
 
@@ -64,13 +65,12 @@ class _Fields:
 def read(chunk: Chunk, plan: Plan, delimiter: str, clock: Clock) -> tuple[Block, Seen] | None:
     """The block of a chunk without header lines and what it settles, or None: look slowly.
 
-    Accepted are only chunks in which every line has exactly the columns, none is quoted or
-    blank, times have one fixed layout, and numbers are finite and within the rules.
+    Accepted are only chunks in which every line has exactly the columns, none is blank, quotes
+    only decorate, times have one fixed layout, and numbers are finite and within the rules.
     """
-    if not chunk.text or b'"' in chunk.text:
-        return None
-    fields = _Fields.cut(chunk.text, delimiter, len(plan.names))
-    if fields is None:
+    text = _unquoted(chunk.text, delimiter)
+    fields = _Fields.cut(text, delimiter, len(plan.names)) if text else None
+    if not text or fields is None:
         return None
     constants = _constants(fields, plan)
     parsed = None if constants is None else _times(fields, plan.time)
@@ -85,11 +85,29 @@ def read(chunk: Chunk, plan: Plan, delimiter: str, clock: Clock) -> tuple[Block,
         time_ns = wall_ns - offsets_ns
     if time_ns.min() < plan.from_ns or time_ns.max() >= UNTIL_NS:
         return None
-    values = _numbers(chunk.text, plan, delimiter)
+    values = _numbers(text, plan, delimiter)
     if values is None or not _within_rules(values):
         return None
     lines = range(chunk.first_line, chunk.first_line + len(wall_ns))
     return Block(time_ns, wall_ns, values, lines), Seen(form, constants)
+
+
+def _unquoted(text: bytes, delimiter: str) -> bytes | None:
+    """The text without quotes, where each pair wraps a whole field that holds no delimiter, line
+    end or quote; None where quotes do more than that."""
+    if b'"' not in text:
+        return text
+    flat = np.frombuffer(text, np.uint8)
+    ends = np.flatnonzero((flat == ord(delimiter)) | (flat == _NEWLINE))
+    quotes = np.flatnonzero(flat == _QUOTE)
+    if len(quotes) % 2:
+        return None
+    opened, closed = quotes[0::2], quotes[1::2]
+    next_end = np.searchsorted(ends, opened)
+    field_starts = np.where(next_end > 0, ends[next_end - 1] + 1, 0)
+    if not ((field_starts == opened) & (ends[next_end] == closed + 1)).all():
+        return None
+    return text.replace(b'"', b"")
 
 
 def _constants(fields: _Fields, plan: Plan) -> dict[int, str] | None:

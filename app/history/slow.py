@@ -14,7 +14,7 @@ from app.history.limits import FIELD_BYTES_MAX
 from app.history.lines import Chunk
 from app.history.refusals import refuse
 from app.history.times import NS_PER_S, UNTIL_NS, Clock, Form
-from app.history.words import PRICES, Word
+from app.history.words import Word
 
 Row = tuple[int, list[str]]
 
@@ -136,18 +136,23 @@ def _check_prices(values: dict[Word, float], fields: list[str], row: int, plan: 
     if Word.HIGH not in values:
         return
     low, high = values[Word.LOW], values[Word.HIGH]
-    named = {word: plan.names[plan.numbers[word]] for word in PRICES}
-    texts = {word: fields[plan.numbers[word]] for word in PRICES}
     if high < low:
-        expected = f">= {named[Word.LOW]} {texts[Word.LOW]}"
-        column, value = named[Word.HIGH], texts[Word.HIGH]
-        raise refuse("high_below_low", row=row, column=column, value=value, expected=expected)
+        expected = f">= {_shown(Word.LOW, fields, plan)}"
+        raise _outside("high_below_low", Word.HIGH, expected, fields, row, plan)
     for word in (Word.OPEN, Word.CLOSE):
         if not low <= values[word] <= high:
-            expected = (
-                f"{named[Word.LOW]} {texts[Word.LOW]} .. {named[Word.HIGH]} {texts[Word.HIGH]}"
-            )
-            column, value = named[word], texts[word]
-            raise refuse(
-                "price_outside_range", row=row, column=column, value=value, expected=expected
-            )
+            expected = f"{_shown(Word.LOW, fields, plan)} .. {_shown(Word.HIGH, fields, plan)}"
+            raise _outside("price_outside_range", word, expected, fields, row, plan)
+
+
+def _shown(word: Word, fields: list[str], plan: Plan) -> str:
+    place = plan.numbers[word]
+    return f"{plan.names[place]} {fields[place]}"
+
+
+def _outside(
+    code: str, word: Word, expected: str, fields: list[str], row: int, plan: Plan
+) -> Problem:
+    place = plan.numbers[word]
+    column, value = plan.names[place], fields[place]
+    return refuse(code, row=row, column=column, value=value, expected=expected)

@@ -36,12 +36,12 @@ SPELLINGS = (
 def both(text: bytes, plan: detect.Plan = PLAN) -> tuple[Block | None, Block | Problem]:
     """What the two readers make of one chunk of rows."""
     clock = Clock(plan.zone)
+    (chunk,) = chunks([text], "utf-8")
+    quickly = _quickly(chunk.text, plan, clock)
     try:
-        (chunk,) = chunks([text], "utf-8")
-        slowly: Block | Problem = slow.read(slow.rows_of(chunk, ","), plan, clock, Seen())
+        return quickly, slow.read(slow.rows_of(chunk, ","), plan, clock, Seen())
     except Problem as problem:
-        return _quickly(text, plan, clock), problem
-    return _quickly(chunk.text, plan, clock), slowly
+        return quickly, problem
 
 
 def _quickly(text: bytes, plan: detect.Plan, clock: Clock) -> Block | None:
@@ -80,7 +80,9 @@ def good_files(draw: st.DrawFn) -> bytes:
         low, opened, close, high = prices
         volume = draw(price)
         moment = start + timedelta(minutes=minute)
-        lines.append(",".join((spell(moment, spelling), opened, high, low, close, volume)))
+        fields = (spell(moment, spelling), opened, high, low, close, volume)
+        quoted = [f'"{field}"' if draw(st.integers(0, 20)) == 0 else field for field in fields]
+        lines.append(",".join(quoted))
     return csv(lines, None)
 
 
@@ -131,7 +133,10 @@ def test_the_quick_reader_accepts_only_what_the_slow_one_does(text: bytes) -> No
         "2024-03-01 09:05:00,100,102,98,NaN,1",
         "2024-03-01 09:05:00,100,inf,98,101,1",
         "2024-03-01 09:05:00,100,102,98,,1",
-        '2024-03-01 09:05:00,100,102,98,"101",1',
+        '2024-03-01 09:05:00,100,102,98,"1""01",1',
+        '2024-03-01 09:05:00,100,102,"98,101",1,1',
+        '2024-03-01 09:05:00,100,102,98, "101",1',
+        '2024-03-01 09:05:00,100,102,98,"101" ,1',
         "",
         ",,,,,",
         "2024-03-01 09:05:00,100,102,98,101\n,1",
@@ -145,6 +150,16 @@ def test_the_quick_reader_accepts_only_what_the_slow_one_does(text: bytes) -> No
 def test_what_polars_would_let_pass_is_left_to_the_slow_reader(line: str) -> None:
     text = csv([*rows(5), line, *rows(3)], None)
     assert _quickly(text, PLAN, Clock(PLAN.zone)) is None
+
+
+def test_quotes_that_only_decorate_are_quick() -> None:
+    plain = csv(rows(), None)
+    quoted = b'"' + plain.replace(b",", b'","').replace(b"\n", b'"\n"')[:-1]
+    assert quoted.startswith(b'"2024-03-01 09:00:00","100",')
+    clock = Clock(PLAN.zone)
+    quickly, straight = _quickly(quoted, PLAN, clock), _quickly(plain, PLAN, clock)
+    assert quickly is not None and straight is not None
+    assert_same(quickly, straight)
 
 
 def test_rows_shifted_over_line_ends_are_seen() -> None:
