@@ -52,7 +52,7 @@ async def _measure() -> tuple[float, float]:
         return answer({"items": bodies, "next_cursor": None})
 
     @app.get("/theirs")
-    async def theirs():  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def theirs():  # type: ignore[no-untyped-def]
         return {"items": plain, "next_cursor": None}
 
     return await _rate(app, "/ours"), await _rate(app, "/theirs")

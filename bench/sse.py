@@ -160,8 +160,8 @@ def serve(kind: str, hz: float, seconds: float) -> None:
                 uvicorn.Config(app, loop="uvloop", log_config=None, access_log=False)
             )
         running = asyncio.create_task(server.serve(sockets=[sock]))
-        while not server.started:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 (uvicorn offers no event)
+        while not server.started:  # noqa: ASYNC110 (uvicorn offers no event)
+            await asyncio.sleep(0.01)
         say(port=sock.getsockname()[1])
         await publishing()
         server.force_exit = server.should_exit = True
