@@ -25,6 +25,9 @@
   };
   document.addEventListener('htmx:after:swap', mark);
 
+  /* nothing moves any more: the foot stops saying that something does */
+  document.addEventListener('finished', () => document.getElementById('stream')?.remove());
+
   document.addEventListener('DOMContentLoaded', count);
   addEventListener('pageshow', count);
 })();

@@ -35,7 +35,11 @@
     return (value < 0 && Number(text) !== 0 ? MINUS : '') + grouped + (part ? '.' + part : '');
   };
   /* as many decimals as keep neighbouring ticks apart */
-  const decimalsOf = step => Math.max(0, Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)));
+  const decimalsOf = step => {
+    let decimals = 0;
+    while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6 * step * 10 ** decimals) decimals++;
+    return decimals;
+  };
 
   const zone = () => document.body.dataset.zone || 'Asia/Seoul';
   const clocks = new Map();
@@ -98,26 +102,30 @@
     draw(ctx, u.bbox, devicePixelRatio);
     ctx.restore();
   };
-  const boxed = (ctx, r, x, y, text, ink, back) => {
+  /* a label in the axis gutter: outlined for a threshold, filled for the newest value */
+  const boxed = (ctx, r, x, label, back) => {
+    const y = label.at - 7 * r;
     ctx.font = `${11 * r}px ${MONO}`;
-    const width = ctx.measureText(text).width + 6 * r;
+    const width = ctx.measureText(label.text).width + 6 * r;
     ctx.setLineDash([]);
     ctx.fillStyle = back;
-    ctx.fillRect(x, y - 7 * r, 70 * r, 14 * r);
-    ctx.strokeRect(x, y - 7 * r, width, 14 * r);
-    ctx.fillStyle = ink;
-    ctx.fillText(text, x + 3 * r, y + .5 * r);
+    ctx.fillRect(x, y, (AXIS_PX - 2) * r, 14 * r);
+    ctx.fillStyle = ctx.strokeStyle = label.ink;
+    if (label.filled) ctx.fillRect(x, y, width, 14 * r);
+    else ctx.strokeRect(x, y, width, 14 * r);
+    ctx.fillStyle = label.filled ? back : label.ink;
+    ctx.fillText(label.text, x + 3 * r, label.at + .5 * r);
   };
   /* labels of the right axis keep 15 px apart: pushed down, then back up from the floor */
-  const apart = (labels, top, bottom, gap) => {
+  const apart = (labels, bottom, gap) => {
     labels.sort((a, b) => a.at - b.at);
     labels.forEach((label, i) => { if (i && label.at < labels[i - 1].at + gap) label.at = labels[i - 1].at + gap; });
     for (let i = labels.length - 1, floor = bottom; i >= 0; i--, floor -= gap) labels[i].at = Math.min(labels[i].at, floor);
     return labels;
   };
 
-  /* thresholds: a dashed line and its boxed label in the axis gutter; the newest value as a tag */
-  const gutter = (lines, tag) => u => pen(u, (ctx, box, r) => {
+  /* thresholds: a dashed line and its boxed label in the axis gutter; newest values as tags */
+  const gutter = (lines, tags = []) => u => pen(u, (ctx, box, r) => {
     const labels = [];
     for (const line of lines) {
       const y = Math.round(u.valToPos(line.value, 'y', true)) + .5;
@@ -131,14 +139,14 @@
       ctx.stroke();
       if (line.text) labels.push({at: y, text: line.text, ink: line.ink});
     }
-    const last = tag && tag.value(u);
-    if (last !== null && last !== undefined && tag) labels.push({at: u.valToPos(last, 'y', true), text: tag.text(last), ink: tag.ink, filled: true});
+    for (const tag of tags) {
+      const last = lastOf(u, tag.series);
+      if (last !== null) labels.push({at: u.valToPos(last, 'y', true), text: tag.text(last), ink: tag.ink, filled: true});
+    }
     const back = paint('--panel');
     const x = box.left + box.width + 1.5 * r;
-    for (const label of apart(labels, box.top, box.top + box.height + 6 * r, 15 * r)) {
-      ctx.strokeStyle = label.ink;
-      boxed(ctx, r, x, label.at, label.text, label.filled ? back : label.ink, label.filled ? label.ink : back);
-    }
+    ctx.lineWidth = r;
+    for (const label of apart(labels, box.top + box.height + 6 * r, 15 * r)) boxed(ctx, r, x, label, back);
   });
 
   /* every holding as a bar along the foot of the plot, from entry to exit, coloured by result */
@@ -185,17 +193,25 @@
 
   /* ---- the charts ------------------------------------------------------------------------ */
 
-  const valueAxis = (values, space) => ({
-    side: 1, size: AXIS_PX, space, values, stroke: paint('--ink-3'), font: `11px ${MONO}`, gap: 4,
+  /* a tick's text gives way to a label that would cover it; `taken` are the labelled values */
+  const valueAxis = (write, space, taken = () => []) => ({
+    side: 1, size: AXIS_PX, space, stroke: paint('--ink-3'), font: `11px ${MONO}`, gap: 4,
     ticks: {show: false}, grid: {stroke: paint('--rule'), width: 1},
+    values: (u, splits, axis, space, step) => {
+      const labelled = taken(u).map(value => u.valToPos(value, 'y'));
+      return splits.map(value => {
+        const at = u.valToPos(value, 'y');
+        return labelled.some(other => Math.abs(other - at) < 13) ? '' : write(value, step);
+      });
+    },
   });
   const timeAxis = show => ({
     show, size: 20, space: 74, values: timeTicks, stroke: paint('--ink-3'), font: `11px ${MONO}`,
     gap: 4, ticks: {show: false}, grid: {show: false},
   });
-  const lastOf = index => u => {
-    const column = u.data[index];
-    for (let i = column.length - 1; i >= 0; i--) if (column[i] !== null) return column[i];
+  const lastOf = (u, series) => {
+    const column = u.data[series];
+    for (let i = column.length - 1; i >= 0; i--) if (column[i] !== null && column[i] !== undefined) return column[i];
     return null;
   };
   const zeroLine = () => ({value: 0, ink: paint('--rule-2'), solid: true});
@@ -207,7 +223,7 @@
   const CHARTS = {
     equity: (box, table) => {
       const unit = Number(box.dataset.divisor), start = Number(box.dataset.initial);
-      const ticks = (u, splits, axis, space, step) => splits.map(v => plain(v / unit, decimalsOf(step / unit)));
+      const ticks = (v, step) => plain(v / unit, decimalsOf(step / unit));
       const tagText = v => plain(v / unit, Math.abs(v / unit) < 1000 ? 2 : 0);
       const band = table.band ? [table.band[1], table.band[0]] : [];
       return {
@@ -216,26 +232,26 @@
           series: [{}, {stroke: paint('--ink'), width: 1.4}, ...band.map(() => ({width: 0, points: {show: false}}))],
           bands: band.length ? [{series: [2, 3], fill: paint('--ink-3', .14)}] : [],
           scales: {y: {range: padded(.06)}},
-          axes: [timeAxis(false), valueAxis(ticks, 34)],
-          hooks: {draw: [gutter([{value: start, ink: paint('--rule-2'), solid: true}], {value: lastOf(1), text: tagText, ink: paint('--ink')})]},
+          axes: [timeAxis(false), valueAxis(ticks, 34, u => [lastOf(u, 1)])],
+          hooks: {draw: [gutter([{value: start, ink: paint('--rule-2'), solid: true}], [{series: 1, text: tagText, ink: paint('--ink')}])]},
         },
       };
     },
     drawdown: (box, table) => {
       const worst = Number(box.dataset.worst);
-      const ticks = (u, splits, axis, space, step) => splits.map(v => signed(v, decimalsOf(step)));
+      const ticks = (v, step) => signed(v, decimalsOf(step));
       return {
         data: [table.time, table.drawdown],
         opts: {
           series: [{}, {stroke: paint('--down'), width: 1, fill: paint('--down', .16), fillTo: 0}],
           scales: {y: {range: () => [-Math.max(worst * 1.2, 1e-4), 0]}},
-          axes: [timeAxis(false), valueAxis(ticks, 24)],
+          axes: [timeAxis(box.dataset.clock === '1'), valueAxis(ticks, 24, () => [-worst])],
           hooks: {draw: [gutter(worst > 0 ? [{value: -worst, ink: paint('--ink-3'), text: signed(-worst, 2)}] : [])]},
         },
       };
     },
     signal: (box, table) => {
-      const ticks = (u, splits, axis, space, step) => splits.map(v => signed(v, decimalsOf(step)));
+      const ticks = (v, step) => signed(v, decimalsOf(step));
       const lines = [];
       for (const side of box.dataset.sides.split(' ').map(Number)) {
         lines.push({value: side * box.dataset.entry, ink: paint('--ink', .8), text: `${box.dataset.enter} ${plain(side * box.dataset.entry, decimalsOf(1))}`});
@@ -251,7 +267,7 @@
             const floor = Math.min(...values), roof = Math.max(...values), room = Math.max(roof - floor, 1);
             return [floor - room * .14, roof + room * .05];
           }}},
-          axes: [timeAxis(true), valueAxis(ticks, 30)],
+          axes: [timeAxis(true), valueAxis(ticks, 30, () => lines.map(line => line.value))],
           hooks: {draw: [
             ...(held ? [ribbon(held, paint('--ink-3', .75), paint('--down')), marks(held, paint('--ink'), paint('--panel'))] : []),
             gutter([zeroLine(), ...lines]),
@@ -260,14 +276,15 @@
       };
     },
     overlay: (box, table) => {
-      const ticks = (u, splits, axis, space, step) => splits.map(v => plain(v, decimalsOf(step)));
+      const ticks = (v, step) => plain(v, decimalsOf(step));
+      const tags = table.inks.map((token, i) => ({series: i + 1, text: v => plain(v, 2), ink: paint(token)}));
       return {
         data: table.joined,
         opts: {
           series: [{}, ...table.inks.map((token, i) => ({stroke: paint(token), width: i ? 1.2 : 1.5, spanGaps: true}))],
           scales: {y: {range: padded(.06)}},
-          axes: [timeAxis(true), valueAxis(ticks, 34)],
-          hooks: {draw: [gutter([{value: 100, ink: paint('--rule-2'), solid: true}])]},
+          axes: [timeAxis(true), valueAxis(ticks, 34, u => tags.map(tag => lastOf(u, tag.series)))],
+          hooks: {draw: [gutter([{value: 100, ink: paint('--rule-2'), solid: true}], tags)]},
         },
       };
     },
@@ -378,7 +395,7 @@
       state.table = await load[group.dataset.charts](group, false);
       draw(state);
     } catch (reason) {
-      groups.delete(group);
+      // the group stays known: what this writes would otherwise set off the next try
       for (const box of group.querySelectorAll('[data-chart]')) box.textContent = group.dataset.failed || String(reason);
     }
   };

@@ -132,20 +132,19 @@ async def _page(
     refusal: Problem | None = None,
     status: int = 200,
 ) -> Response:
-    here, seen = desk(request), viewer(request)
+    here, seen, now_ns = desk(request), viewer(request), time.time_ns()
     recent, _ = await here.db.read(queries.list_runs, RECENT_SHOWN)
-    now_ns = time.time_ns()
-    shown = draft.errors if status != 200 else {}
+    fx = [row for row in sets.values() if row.facts.kind is Kind.FX]
     return render(
         request,
         "backtest_new.html",
         status=status,
         page="backtests",
         draft=draft,
-        errors=shown,
+        errors=draft.errors if status != 200 else {},
         refusal=refusal,
         rows=_rows(sets, draft, seen),
-        fx_sets=[_choice(row, seen) for row in sets.values() if row.facts.kind is Kind.FX],
+        fx_sets=[_choice(row, seen, pair=True) for row in fx],
         plan=plan(draft, sets, seen),
         presets=tuple(forms.PRESETS),
         objectives=OBJECTIVES,
@@ -208,18 +207,23 @@ def _coin(base: str, won: list[DatasetRow], dollar: list[DatasetRow], seen: View
     for side in (won, dollar):
         fit = [row for row in side if not base or row.facts.base in {base, None}]
         fit.sort(key=lambda row: row.facts.base != base)
-        sides.append(tuple(_choice(row, seen) for row in fit))
+        sides.append(tuple(_choice(row, seen, pair=row.facts.base != base) for row in fit))
     return CoinRow(base or forms.OTHER, base, sides[0], sides[1])
 
 
-def _choice(row: DatasetRow, seen: Viewer) -> Choice:
+def _choice(row: DatasetRow, seen: Viewer, *, pair: bool = False) -> Choice:
+    """What tells datasets apart stands first: a narrow list shows only that."""
     facts = row.facts
-    where = (facts.venue or row.file_name).capitalize()
-    pair = f"{facts.base or '?'}/{facts.quote or '?'}"
-    frame = formats.timeframe(seen.lang, facts.timeframe_s)
+    words = [(facts.venue or row.file_name).capitalize()]
+    if pair:
+        words.append(f"{facts.base or formats.UNKNOWN}/{facts.quote or formats.UNKNOWN}")
+    if facts.timeframe_s is not None:
+        words.append(formats.timeframe(seen.lang, facts.timeframe_s))
     days = f"{formats.day(facts.start_ns, seen.zone)} → {formats.day(facts.end_ns, seen.zone)}"
-    made = f" · {texts.text(seen.lang, 'frame.synthetic')}" if facts.synthetic else ""
-    return Choice(row.id, f"{where} {pair} {frame} · {days} · {row.id}{made}")
+    said = [" ".join(words), row.id, days]
+    if facts.synthetic:
+        said.append(texts.text(seen.lang, "frame.synthetic"))
+    return Choice(row.id, " · ".join(said))
 
 
 async def _prefilled(

@@ -20,7 +20,7 @@ from app.security.guard import page
 
 WORDS = ("entry", "cycle", "notional", "slippage", "max_hold", "drawdown", "walkforward")
 # Rules that trade often enough on the sample to show everything that a result holds.
-SAMPLE_PARAMS = Params(entry_bps=120.0, exit_bps=40.0, max_hold_bars=2_880, notional_krw=40_000_000)
+SAMPLE_PARAMS = Params(max_hold_bars=720, notional_krw=40_000_000.0)
 
 router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
 

@@ -116,11 +116,10 @@ def bootstrap(found: Mapping[str, Any], seen: Viewer) -> Line:
         "" if found["loss_pct"] < 10 else "c",
         "bootstrap.says",
         seen,
-        low=formats.number(roi["p5"], 2, signed=True),
-        high=formats.number(roi["p95"], 2, signed=True),
-        drawdown=formats.number(-drawdown["p95"], 2),
+        low=formats.returns(roi["p5"]),
+        high=formats.returns(roi["p95"]),
+        drawdown=formats.share(-drawdown["p95"], 2),
         loss=formats.share(found["loss_pct"]),
-        n=formats.number(found["n"]),
     )
 
 

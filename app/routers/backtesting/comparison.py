@@ -121,11 +121,12 @@ def _figures(runs: Sequence[RunRow], seen: Viewer) -> list[Row]:
         best = None
         if better is not None and len(set(known)) > 1:
             best = max(known) if better == "higher" else min(known)
-        figures = [written(name, value, seen.lang) for value in values]
+        figures = [written(name, value, seen.lang, short=False) for value in values]
         cells = tuple(
             Cell(figure.value, best is not None and value == best)
             for figure, value in zip(figures, values, strict=True)
         )
         label = texts.text(seen.lang, f"metrics.{name}")
-        rows.append(Row(name, label, figures[0].unit, cells))
+        unit = next((figure.unit for figure in figures if figure.unit), "")
+        rows.append(Row(name, label, unit, cells))
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from urllib.parse import urlencode
 
 from app import texts
@@ -116,7 +117,7 @@ def look_of(asked: Mapping[str, str], grid: Grid) -> Look:
     if cell not in grid.points:
         cell = grid.best()
     around = grid.place(cell) if cell is not None else (0,) * len(names)
-    x = names.index(asked["x"]) if asked.get("x") in names else len(names) - 1
+    x = names.index(asked["x"]) if asked.get("x") in names else min(1, len(names) - 1)
     y = names.index(asked["y"]) if asked.get("y") in names else 0
     metric = asked.get("metric", "")
     held = []
@@ -147,7 +148,7 @@ def draw(path: str, grid: Grid, look: Look, seen: Viewer) -> Heat:
     }
     level = LEVELS.get(look.metric, 0.0)
     known = [v for v in (grid.value(i, look.metric) for i in shown.values()) if v is not None]
-    most = max((abs(value - level) for value in known), default=0.0)
+    most = _strongest([value - level for value in known])
     figures = {index: _figure(grid, index, look, seen) for index in shown.values()}
     longest = max((len(text) for text in figures.values()), default=0)
     width = max(54.0, longest * CHARACTER_PX + 10)
@@ -179,6 +180,16 @@ def draw(path: str, grid: Grid, look: Look, seen: Viewer) -> Heat:
         cells=cells,
         frames=frames,
     )
+
+
+def _strongest(values: Sequence[float]) -> float:
+    """What takes the strongest ink: the largest gain, so that a ruinous corner dims no other cell.
+
+    Without any gain the median loss takes the middle ink.
+    """
+    gains = [value for value in values if value > 0]
+    losses = [-value for value in values if value < 0]
+    return max(gains) if gains else 2 * median(losses) if losses else 0.0
 
 
 def _figure(grid: Grid, index: int, look: Look, seen: Viewer) -> str:

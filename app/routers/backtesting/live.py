@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from app.domain.backtests import FINAL
 from app.domain.records import RunRow, StudyRow, UploadRow
-from app.routers.backtesting.lists import run_line, study_line
+from app.routers.backtesting.lists import RunLine, StudyLine, run_line, study_line
 from app.routers.backtesting.watch import watch
 from app.routers.render import Viewer, fragment
 from app.runtime.streams.board import View
@@ -40,33 +40,35 @@ def _seen(view: View) -> Viewer:
 
 
 def _tell_run(hub: Hub, row: RunRow) -> None:
-    now_ns = time.time_ns()
-
-    def line(view: View) -> bytes:
-        return fragment(_seen(view), "backtests.html", "run", run=run_line(row, now_ns))
-
-    def progress(view: View) -> bytes:
-        return fragment(_seen(view), "backtest.html", "progress", watch=watch(row, now_ns))
-
-    hub.fragment(LIST, f"run-{row.id}", line)
-    if row.status in FINAL:
-        hub.signal(page_of(row.id), "finished", {"id": row.id, "status": row.status})
-    else:
-        hub.fragment(page_of(row.id), "progress", progress)
+    line = run_line(row, time.time_ns())
+    _put(hub, LIST, f"run-{row.id}", "backtests.html", "run", run=line)
+    _tell_progress(hub, row, line, "backtest.html")
 
 
 def _tell_study(hub: Hub, row: StudyRow) -> None:
-    now_ns = time.time_ns()
-
-    def line(view: View) -> bytes:
-        return fragment(_seen(view), "backtests.html", "study", study=study_line(row, now_ns))
-
-    def progress(view: View) -> bytes:
-        return fragment(_seen(view), "sweep.html", "progress", watch=watch(row, now_ns))
-
-    hub.fragment(LIST, f"study-{row.id}", line)
-    if row.status in FINAL:
-        hub.signal(page_of(row.id), "finished", {"id": row.id, "status": row.status})
-    else:
-        hub.fragment(page_of(row.id), "progress", progress)
+    line = study_line(row, time.time_ns())
+    _put(hub, LIST, f"study-{row.id}", "backtests.html", "study", study=line)
+    _tell_progress(hub, row, line, "sweep.html")
+    if row.status not in FINAL:
         hub.signal(page_of(row.id), "points", {"done": row.done})
+
+
+def _tell_progress(
+    hub: Hub, row: RunRow | StudyRow, line: RunLine | StudyLine, template: str
+) -> None:
+    """Its own page: how far it is, or that it is time to fetch what it became."""
+    page = page_of(row.id)
+    if row.status in FINAL:
+        hub.signal(page, "finished", {"id": row.id, "status": row.status})
+    else:
+        _put(hub, page, "state", "backtest.html", "state", line=line)
+        _put(hub, page, "progress", template, "progress", watch=watch(row, time.time_ns()))
+
+
+def _put(hub: Hub, page: str, region: str, template: str, block: str, **values: object) -> None:
+    """A block as every viewer reads it; rendered only when somebody looks."""
+
+    def made(view: View) -> bytes:
+        return fragment(Viewer(view.lang, view.zone), template, block, **values)
+
+    hub.fragment(page, region, made)

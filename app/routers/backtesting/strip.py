@@ -39,7 +39,7 @@ OBJECTIVES = tuple(BETTER)
 _RETURNS = {"roi_pct", "cagr_pct"}
 _SHARES = {"win_rate_pct", "exposure_pct"}
 _RATIOS = {"sharpe", "sortino", "profit_factor", "t_stat"}
-_SIGNED_WON = {"best_cycle_krw", "worst_cycle_krw", "mean_cycle_krw"}
+_SIGNED_WON = {"total_pnl_krw", "best_cycle_krw", "worst_cycle_krw", "mean_cycle_krw"}
 _SHORT = re.compile(r"([+\N{MINUS SIGN}]?[\d,.]+)\s?(\D*)")
 
 
@@ -64,8 +64,8 @@ class Cell:
     definition: str
 
 
-def written(name: str, value: float | None, lang: Language) -> Figure:
-    """How the figure `name` is written where there is little room. None is `–`."""
+def written(name: str, value: float | None, lang: Language, *, short: bool = True) -> Figure:
+    """How the figure `name` is written. None is `–`. short: 11.13 M where there is little room."""
     if value is None:
         return Figure(formats.NONE)
     if name in _RETURNS:
@@ -80,12 +80,12 @@ def written(name: str, value: float | None, lang: Language) -> Figure:
         return Figure(formats.number(value, 1), "bps")
     if name.endswith("_s"):
         return Figure(formats.number(value / 3600, 1), texts.text(lang, "metrics.unit.hours"))
-    if name == "total_pnl_krw":
-        return Figure(formats.won(value, signed=True), "KRW", formats.direction(value, 0))
-    if name in _SIGNED_WON:
-        return _short(lang, value, signed=True)
     if name.endswith("_krw"):
-        return _short(lang, value)
+        signed = name in _SIGNED_WON
+        if short and name != "total_pnl_krw":
+            return _short(lang, value, signed=signed)
+        side = formats.direction(value, 0) if signed else ""
+        return Figure(formats.won(value, signed=signed), "KRW", side)
     return Figure(formats.number(value))
 
 

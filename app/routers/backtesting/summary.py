@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -76,7 +77,7 @@ def run_meta(row: RunRow, sets: Mapping[str, DatasetRow], seen: Viewer) -> list[
 
 def study_meta(row: StudyRow, sets: Mapping[str, DatasetRow], seen: Viewer) -> list[Markup | str]:
     """The line under a study's title: the swept values stand in place of the single ones."""
-    parts = _rules(row.spec.run, sets, seen)
+    parts = _rules(row.spec.run, sets, seen, {axis.name for axis in row.spec.axes})
     for axis in row.spec.axes:
         values = ", ".join(formats.price(value) for value in axis.values[:8])
         more = " …" if len(axis.values) > 8 else ""
@@ -92,30 +93,50 @@ def study_meta(row: StudyRow, sets: Mapping[str, DatasetRow], seen: Viewer) -> l
     return parts
 
 
-def _rules(spec: RunSpec, sets: Mapping[str, DatasetRow], seen: Viewer) -> list[Markup | str]:
+def _rules(
+    spec: RunSpec,
+    sets: Mapping[str, DatasetRow],
+    seen: Viewer,
+    swept: AbstractSet[str] = frozenset(),
+) -> list[Markup | str]:
+    """What every run says of itself; what speaks of a swept value is left out."""
+
     def say(key: str, **values: object) -> str:
         return texts.text(seen.lang, f"backtests.{key}", **values)
 
     params = spec.params
     style, direction = say(f"style.{params.style}"), say(f"direction.{params.direction}")
     parts: list[Markup | str] = [f"{style}, {direction}", _markets(spec, sets, seen)]
-    notional = formats.won_short(seen.lang, params.notional_krw)
-    capital = formats.won_short(seen.lang, params.initial_capital_krw)
-    parts.append(say("meta.size", notional=notional, capital=capital))
-    parts.append(
-        say(
-            "meta.costs",
-            won=f"{params.krw_fee_bps:g}",
-            dollar=f"{params.global_fee_bps:g}",
-            slippage=f"{params.slippage_bps:g}",
-        )
+    money = {
+        "notional": formats.won_short(seen.lang, params.notional_krw),
+        "capital": formats.won_short(seen.lang, params.initial_capital_krw),
+    }
+    fees = {
+        "won": f"{params.krw_fee_bps:g}",
+        "dollar": f"{params.global_fee_bps:g}",
+        "slippage": f"{params.slippage_bps:g}",
+    }
+    transfer = params.style is Style.TRANSFER
+    sentences = (
+        ("meta.size", money, True, {"notional_krw", "initial_capital_krw"}),
+        ("meta.costs", fees, True, {"krw_fee_bps", "global_fee_bps", "slippage_bps"}),
+        ("meta.transit", {"bars": f"{params.transfer_bars:,}"}, transfer, {"transfer_bars"}),
+        (
+            "meta.hedged",
+            {"fee": f"{params.hedge_fee_bps:g}"},
+            transfer and params.hedge,
+            {"hedge_fee_bps"},
+        ),
+        (
+            "meta.hold",
+            {"bars": f"{params.max_hold_bars:,}"},
+            params.max_hold_bars > 0,
+            {"max_hold_bars"},
+        ),
     )
-    if params.style is Style.TRANSFER:
-        parts.append(say("meta.transit", bars=formats.number(params.transfer_bars)))
-        if params.hedge:
-            parts.append(say("meta.hedged", fee=f"{params.hedge_fee_bps:g}"))
-    if params.max_hold_bars:
-        parts.append(say("meta.hold", bars=formats.number(params.max_hold_bars)))
+    for key, values, told, names in sentences:
+        if told and not names & swept:
+            parts.append(say(key, **values))
     if spec.fx.rate is not None:
         parts.append(say("meta.fx.fixed", rate=formats.price(spec.fx.rate)))
     return parts
@@ -128,23 +149,22 @@ def _markets(spec: RunSpec, sets: Mapping[str, DatasetRow], seen: Viewer) -> Mar
     bases = escape(" ".join(market.base for market in spec.markets))
     frames = [row.facts.timeframe_s for row in won if row.facts.timeframe_s]
     frame = escape(formats.timeframe(seen.lang, frames[0]) if frames else formats.UNKNOWN)
-    against = Markup(texts.text(seen.lang, "backtests.meta.against")).format(  # noqa: S704
-        won=_venues(won, seen), dollar=_venues(dollar, seen)
-    )
+    badges = {"won": _venues(won, "krw", seen), "dollar": _venues(dollar, "global", seen)}
+    against = Markup(texts.text(seen.lang, "backtests.meta.against", **badges))  # noqa: S704
     both = [*won, *dollar]
-    days = ""
+    days = formats.UNKNOWN
     if both:
         start = max(spec.start_ns or 0, *(row.facts.start_ns for row in both))
         ends = [row.facts.end_ns for row in both]
         end = min([*ends, spec.end_ns]) if spec.end_ns is not None else min(ends)
-        days = f" · {formats.day(start, seen.zone)} → {formats.day(end, seen.zone)}"
-    return Markup("{bases} · {frame} · {against}{days}").format(
+        days = f"{formats.day(start, seen.zone)} → {formats.day(end, seen.zone)}"
+    return Markup('{bases} · {frame} · {against} · <span class="nb">{days}</span>').format(
         bases=bases, frame=frame, against=against, days=days
     )
 
 
-def _venues(rows: Sequence[DatasetRow], seen: Viewer) -> Markup:
-    """Badges as everywhere; a venue that no file named is unknown."""
+def _venues(rows: Sequence[DatasetRow], side: str, seen: Viewer) -> Markup:
+    """Badges as everywhere; a venue that no file named is called by its side."""
     names = dict.fromkeys(row.facts.venue for row in rows)
     badges = [
         Markup('<abbr class="v{ink}" title="{title}">{short}</abbr>').format(
@@ -153,7 +173,7 @@ def _venues(rows: Sequence[DatasetRow], seen: Viewer) -> Markup:
             short=VENUE_SHORT[name],
         )
         if name in VENUE_SHORT
-        else escape(name or formats.UNKNOWN)
+        else escape(name or texts.text(seen.lang, f"backtests.venue.{side}"))
         for name in names
     ]
     return Markup(" ").join(badges)
