@@ -123,8 +123,8 @@ def _named(wrong: WrongRow, file: TextFile, plan: Plan) -> Problem:
     """The refusal of a row that clashes with others, with what stands in the file there."""
     place = plan.time if wrong.column is Word.TIME else plan.numbers[wrong.column]
     expected = wrong.expected
-    if wrong.other_line is not None:
-        expected = f"{file.fields_at(wrong.other_line)[place]} as in row {wrong.other_line}"
-    value = file.fields_at(wrong.line)[place]
-    column = plan.names[place]
-    return refuse(wrong.code, row=wrong.line, column=column, value=value, expected=expected)
+    if wrong.other is not None:
+        expected = f"{file.fields_at(*wrong.other)[place]} as in row {wrong.other.line}"
+    value = file.fields_at(*wrong.place)[place]
+    column, row = plan.names[place], wrong.place.line
+    return refuse(wrong.code, row=row, column=column, value=value, expected=expected)

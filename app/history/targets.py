@@ -36,18 +36,25 @@ class Stored(NamedTuple):
     facts: DatasetFacts
 
 
+class Place(NamedTuple):
+    """Where a row stands: its line, and the how manieth row of that line it is, from 0."""
+
+    line: int
+    nth: int
+
+
 class WrongRow(Exception):
-    """A row that is good by itself but not among the others. The reader names its line."""
+    """A row that is good by itself but not among the others. The reader shows what it holds."""
 
     def __init__(
-        self, code: str, line: int, column: Word, expected: str, other_line: int | None = None
+        self, code: str, place: Place, column: Word, expected: str, other: Place | None = None
     ) -> None:
-        super().__init__(code, line)
+        super().__init__(code, place)
         self.code = code
-        self.line = line
+        self.place = place
         self.column = column
         self.expected = expected
-        self.other_line = other_line
+        self.other = other
 
 
 class Target(Protocol):
@@ -73,9 +80,13 @@ class _Lines:
         self._runs.append(lines)
         self._rows += len(lines)
 
-    def __getitem__(self, row: int) -> int:
+    def place(self, row: int) -> Place:
+        """The line of a row, and how many rows stand before it on the same line (JSON's may)."""
         at = bisect.bisect_right(self._starts, row) - 1
-        return self._runs[at][row - self._starts[at]]
+        run, index = self._runs[at], row - self._starts[at]
+        line = run[index]
+        before = sum(earlier.count(line) for earlier in self._runs[:at])
+        return Place(line, before + run[:index].count(line))
 
 
 class _Settled(NamedTuple):
@@ -115,9 +126,9 @@ class _Series:
         apart_ns = np.diff(time_ns)
         step_ns = step(apart_ns)
         if step_ns is not None and (off := order.first_off_grid(apart_ns, step_ns)) is not None:
-            line = self.lines[off if rows is None else int(rows[off])]
+            place = self.lines.place(off if rows is None else int(rows[off]))
             expected = f"{iso(int(time_ns[0]))} + k * {step_ns // NS_PER_S} s"
-            raise WrongRow("time_off_grid", line, Word.TIME, expected)
+            raise WrongRow("time_off_grid", place, Word.TIME, expected)
         return _Settled(time_ns, apart_ns, step_ns, len(found.equal), not found.is_sorted)
 
     def _refuse_conflicts(self, equal: NDArray[np.intp], words: dict[str, Word]) -> None:
@@ -126,8 +137,8 @@ class _Series:
             differ = values[equal[:, 0]] != values[equal[:, 1]]
             if differ.any():
                 kept, dropped = equal[differ][0]
-                first, again = sorted((self.lines[int(kept)], self.lines[int(dropped)]))
-                raise WrongRow("rows_conflict", again, word, "", other_line=first)
+                first, again = sorted(self.lines.place(int(row)) for row in (kept, dropped))
+                raise WrongRow("rows_conflict", again, word, "", other=first)
 
     def publish(self, facts: DatasetFacts) -> Stored:
         self.spool.publish({"version": _MANIFEST_VERSION, "facts": msgspec.to_builtins(facts)})

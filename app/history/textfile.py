@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,11 +33,12 @@ class TextFile:
         """The rows of a JSON array."""
         return jsonrows.rows(jsonrows.items(self.chunks()), self.table.names)
 
-    def fields_at(self, line: int) -> list[str]:
-        """The fields of the row on this line, to show what a refused row holds."""
+    def fields_at(self, line: int, nth: int) -> list[str]:
+        """The fields of the nth row (from 0) on this line, to show what a refused row holds."""
         delimiter = self.table.delimiter
         if delimiter is None:
-            return next(fields for row, fields in self.rows_of_json() if row == line)
+            on_line = (fields for row, fields in self.rows_of_json() if row == line)
+            return next(islice(on_line, nth, None))
         ((_, text),) = self.text_around(line, 0)
         return dialect.split(text, delimiter, line)
 

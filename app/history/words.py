@@ -26,9 +26,31 @@ class Word(StrEnum):
 PRICES = (Word.OPEN, Word.HIGH, Word.LOW, Word.CLOSE)
 
 
+SYNONYMS = {
+    "날짜": "date",
+    "일자": "date",
+    "일시": "datetime",
+    "시간": "time",
+    "시가": "open",
+    "고가": "high",
+    "저가": "low",
+    "종가": "close",
+    "거래량": "volume",
+    "환율": "rate",
+    "매매기준율": "rate",
+    "종목": "symbol",
+    "마켓": "market",
+    "vol": "volume",
+    "instrument_name": "instrument",
+    "instid": "instrument",
+}
+"""Korean downloads, and spellings that can mean one thing only."""
+
+
 def plain(name: str) -> str:
     """A column name without case, quotes and spaces: `Open Time ` → `open_time`."""
-    return re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower())
+    name = re.sub(r"[\s\-]+", "_", name.strip().strip("\"'").strip().lower())
+    return SYNONYMS.get(name, name)
 
 
 UPBIT_TIMES: dict[str, tzinfo] = {

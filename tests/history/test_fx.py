@@ -63,6 +63,18 @@ def test_investing_com_quotes_and_thousands(room: Room) -> None:
     assert read.column("rate") == [1370.08, 1377.38]
 
 
+def test_a_korean_download(room: Room) -> None:
+    lines = [
+        f'"2024- 05- {day}","1,37{day % 10}.5","1,370","1,380","1,360","","0.1%"'
+        for day in range(13, 31)
+    ]
+    content = csv(lines, '"날짜","종가","시가","고가","저가","거래량","변동 %"')
+    read = room.read_one(content.decode().encode("cp949"))
+    assert (read.facts.kind, read.facts.shape, read.facts.rows) == (Kind.FX, "fx_daily", 18)
+    assert read.column("rate")[:2] == [1373.5, 1374.5]
+    assert read.facts.columns == {"time": "날짜", "rate": "종가"}
+
+
 def test_dates_that_may_be_either_are_not_guessed(room: Room) -> None:
     problem = room.refusal(csv(["01/02/2024,1300", "02/02/2024,1301"], "Date,Price"))
     assert (problem.code, place(problem).row) == ("time_ambiguous", 2)

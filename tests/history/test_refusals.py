@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import random
 import zipfile
 
@@ -113,6 +114,14 @@ def test_conflicts_name_both_rows_wherever_they_stand(room: Room) -> None:
     wrong = place(problem)
     assert (problem.code, wrong.row, wrong.value) == ("rows_conflict", 8, "77")
     assert wrong.expected == "4.25 as in row 3"
+
+
+def test_a_conflict_within_one_line_of_json_shows_the_later_row(room: Room) -> None:
+    names = ("candle_date_time_utc", "opening_price", "high_price", "low_price", "trade_price")
+    values = [("2024-03-01T00:00:00", 2, 3, 1, close) for close in (2, 2, 2.5)]
+    reply = json.dumps([dict(zip(names, row, strict=True)) for row in values])
+    wrong = place(room.refusal(reply.encode()))
+    assert (wrong.row, wrong.value, wrong.expected) == (1, "2.5", "2 as in row 1")
 
 
 def test_local_times_that_a_zone_has_twice_or_never(room: Room) -> None:
