@@ -51,11 +51,6 @@ def words_of(
         datasets=tuple(_datasets(sets, seen)),
         checks=tuple(_checks(result.document["checks"], row.id, seen)),
         levels=tuple(_levels(row, seen)),
-        labels={
-            key.removeprefix("report."): words
-            for key, words in texts.CATALOGUES[seen.lang].items()
-            if key.startswith("report.")
-        },
     )
 
 

@@ -11,6 +11,7 @@ from app.domain.backtests import Axis, Params
 from app.domain.datasets import DatasetFacts, Hints
 from app.domain.problems import Problem
 from app.domain.records import Metrics, StudyWindow
+from app.texts import Language
 
 Point = dict[str, float]
 
@@ -140,7 +141,7 @@ class Lookahead(msgspec.Struct, frozen=True):
 class ReportWords(msgspec.Struct, frozen=True):
     """All that a report says in words, written out in its reader's language; see report.Sheet."""
 
-    lang: str
+    lang: Language
     updown: str
     title: str
     facts: tuple[tuple[str, str], ...]
@@ -150,7 +151,6 @@ class ReportWords(msgspec.Struct, frozen=True):
     datasets: tuple[tuple[str, ...], ...]
     checks: tuple[tuple[str, str, str], ...]
     levels: tuple[tuple[str, float], ...]
-    labels: dict[str, str]
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from app.backtest.bootstrap import bootstrap
 from app.backtest.checks import checks
 from app.backtest.lookahead import lookahead
 from app.backtest.metrics import Figures
-from app.backtest.report import Sheet, report
+from app.backtest.report import LABELS, Sheet, report
 from app.backtest.run import run
 from app.backtest.series import Aligned, align, until
 from app.backtest.sweep import evaluate
@@ -40,6 +40,7 @@ from app.runtime.work.orders import (
 )
 from app.runtime.work.results import CURVES, Result, write_result
 from app.runtime.work.worker import Task, Ticket
+from app.texts import text
 
 alignments = Alignments()
 
@@ -191,7 +192,7 @@ def draw(ticket: Ticket, order: Report) -> str:  # noqa: ARG001
         fills=result.array("fills"),
         bases=result.document["bases"],
     )
-    return report(sheet, words.labels)
+    return report(sheet, {name: text(words.lang, f"report.{name}") for name in LABELS})
 
 
 def _views(

@@ -53,4 +53,14 @@ TEXTS: dict[str, str] = {
     "footer": "A backtest over candles: orders fill at the next open with the slippage "
     "assumed, order books are not looked at. It tells what the rules would have done, not "
     "what they will do.",
+    # what the head and the table of datasets say
+    "made": "made",
+    "period": "period",
+    "bars": "bars",
+    "column.id": "Id",
+    "column.file": "File",
+    "column.market": "Market",
+    "column.rows": "Rows",
+    "column.span": "Span",
+    "synthetic": "synthetic",
 }

@@ -52,4 +52,14 @@ TEXTS: dict[str, str] = {
     "utc": "시각은 UTC",
     "footer": "봉으로 한 백테스트입니다. 주문은 다음 시가에 가정한 슬리피지로 체결되고 "
     "호가창은 보지 않습니다. 규칙이 했을 일을 말할 뿐, 앞으로 할 일을 말하지 않습니다.",
+    # what the head and the table of datasets say
+    "made": "작성",
+    "period": "기간",
+    "bars": "봉",
+    "column.id": "번호",
+    "column.file": "파일",
+    "column.market": "시장",
+    "column.rows": "행",
+    "column.span": "기간",
+    "synthetic": "합성",
 }
