@@ -115,10 +115,10 @@ def _venue_fill(aligned: Aligned, params: Params, step: Step) -> Records:
     fill = _blank(aligned, step.leg, step.bar)
     tape = aligned.tape
     opened = np.where(step.venue, tape.global_open[step.bar], tape.krw_open[step.bar])
-    fee_rate = np.where(step.venue, params.global_fee_bps, params.krw_fee_bps) * BPS
+    fee_rate = np.where(step.venue, params.global_fee_bps, params.krw_fee_bps) / BPS
     fill["venue"] = step.venue
     fill["side"] = step.side
-    fill["price"] = opened * (1.0 + step.side * params.slippage_bps * BPS)
+    fill["price"] = opened * (1.0 + step.side * params.slippage_bps / BPS)
     fill["quantity"] = step.quantity
     fill["fee"] = step.quantity * fill["price"] * fee_rate
     fill["amount"] = -step.side * step.quantity * fill["price"] - fill["fee"]
@@ -137,7 +137,7 @@ def _hedge_fill(
     fill["side"] = SELL if opened is None else BUY
     fill["price"] = aligned.tape.global_open[bar]
     fill["quantity"] = quantity
-    fill["fee"] = quantity * fill["price"] * params.hedge_fee_bps * BPS
+    fill["fee"] = quantity * fill["price"] * params.hedge_fee_bps / BPS
     fill["amount"] = -fill["fee"]
     if opened is not None:
         fill["amount"] += quantity * (aligned.tape.global_open[opened] - fill["price"])

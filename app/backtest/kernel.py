@@ -159,13 +159,11 @@ def _execute(tape: Tape, rules: Rules, withdraw_fees: Floats, now: Any, cycle: A
     elif now.phase == EXITING:
         _unwind(tape, rules, now, cycle, bar)
     elif now.phase == RETURNING:
-        price = (
-            tape.krw_open[bar] * rules.buy_krw
-            if now.side == HIGH
-            else tape.global_open[bar] * rules.buy_global
-        )
         cycle.exit = bar
-        cycle.return_qty = now.proceeds / price
+        if now.side == HIGH:
+            cycle.return_qty = now.proceeds / _paid_krw(rules, 1.0, tape.krw_open[bar])
+        else:
+            cycle.return_qty = now.proceeds / _paid_usdt(rules, 1.0, tape.global_open[bar])
         _depart(tape, rules, now, bar, cycle.return_qty)
         now.phase = HOMEBOUND
     elif now.phase == OUTBOUND:
@@ -181,7 +179,8 @@ def _enter(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
     fx = tape.fx_open[_row(tape, bar)]
     krw, usdt = tape.krw_open[bar], tape.global_open[bar]
     high = now.side == HIGH
-    qty = rules.notional_krw / (usdt * rules.slipped * fx if high else krw * rules.slipped)
+    slipped = 1.0 + rules.slippage
+    qty = rules.notional_krw / (usdt * slipped * fx if high else krw * slipped)
     if rules.qty_step > 0.0:
         qty = np.floor(qty / rules.qty_step + 1e-9) * rules.qty_step
     if qty == 0.0:
@@ -189,14 +188,15 @@ def _enter(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
         return
     cycle.entry = bar
     cycle.qty = qty
-    bought_krw = qty * usdt * rules.buy_global * fx if high else qty * krw * rules.buy_krw
+    paid_krw = _paid_usdt(rules, qty, usdt) * fx if high else _paid_krw(rules, qty, krw)
     if rules.transfer:
-        now.settled_krw = -bought_krw
+        now.cost_krw = paid_krw
+        now.hedges_krw = 0.0
         _depart(tape, rules, now, bar, qty)
         now.phase = OUTBOUND
         return
-    sold_krw = qty * krw * rules.sell_krw if high else qty * usdt * rules.sell_global * fx
-    now.fixed_krw = sold_krw - bought_krw
+    got_krw = _got_krw(rules, qty, krw) if high else _got_usdt(rules, qty, usdt) * fx
+    now.fixed_krw = got_krw - paid_krw
     now.global_coins = now.side * qty
     now.krw_coins = -now.side * qty
     _hold(tape, now, bar)
@@ -212,9 +212,9 @@ def _unwind(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
     fx = tape.fx_open[_row(tape, bar)]
     qty, krw, usdt = cycle.qty, tape.krw_open[bar], tape.global_open[bar]
     if now.side == HIGH:
-        flow = qty * usdt * rules.sell_global * fx - qty * krw * rules.buy_krw
+        flow = _got_usdt(rules, qty, usdt) * fx - _paid_krw(rules, qty, krw)
     else:
-        flow = qty * krw * rules.sell_krw - qty * usdt * rules.buy_global * fx
+        flow = _got_krw(rules, qty, krw) - _paid_usdt(rules, qty, usdt) * fx
     cycle.exit = bar
     _close(now, cycle, bar, now.fixed_krw + flow)
 
@@ -222,16 +222,16 @@ def _unwind(tape: Tape, rules: Rules, now: Any, cycle: Any, bar: int) -> None:
 @part
 def _depart(tape: Tape, rules: Rules, now: Any, bar: int, qty: float) -> None:
     """Coins bought at `bar` set out; with a hedge they are shorted at the same open."""
-    price = tape.global_open[bar]
     row = _row(tape, bar)
     now.usdt = 0.0
     now.global_coins = qty if now.side == HIGH else 0.0
     now.krw_coins = 0.0 if now.side == HIGH else qty
+    now.fixed_krw = now.hedges_krw - now.cost_krw
     if rules.hedge:
-        now.usdt = qty * price
+        now.short_price, now.short_fx = tape.global_open[bar], tape.fx_open[row]
+        now.usdt = qty * now.short_price
         now.global_coins -= qty
-        now.settled_krw -= rules.hedge_fee * qty * price * tape.fx_open[row]
-    now.fixed_krw = now.settled_krw
+        now.fixed_krw -= rules.hedge_fee * qty * now.short_price * now.short_fx
     _hold(tape, now, bar)
     lands_ns = tape.time[row] + rules.transfer_ns
     landing = bar
@@ -244,10 +244,12 @@ def _depart(tape: Tape, rules: Rules, now: Any, bar: int, qty: float) -> None:
 def _land(tape: Tape, rules: Rules, withdraw_fees: Floats, now: Any, qty: float, bar: int) -> float:
     """Coins arrive: close their hedge and return how many are left to sell."""
     if rules.hedge:
-        fx = tape.fx_open[_row(tape, bar)]
-        out = qty * tape.global_open[bar]
-        now.settled_krw += (now.usdt - out) * fx - rules.hedge_fee * out * fx
+        price, fx = tape.global_open[bar], tape.fx_open[_row(tape, bar)]
+        now.hedges_krw += qty * (now.short_price - price) * fx - rules.hedge_fee * qty * (
+            now.short_price * now.short_fx + price * fx
+        )
     now.usdt = now.global_coins = now.krw_coins = 0.0
+    now.fixed_krw = now.hedges_krw - now.cost_krw
     return max(0.0, qty - float(withdraw_fees[_coin(tape, bar)]))
 
 
@@ -258,11 +260,10 @@ def _arrive(
     """Leg 1's coins are sold; the cash waits for the return leg."""
     sold = _land(tape, rules, withdraw_fees, now, qty, bar)
     if now.side == HIGH:
-        now.proceeds = sold * tape.krw_open[bar] * rules.sell_krw
-        now.fixed_krw = now.settled_krw + now.proceeds
+        now.proceeds = _got_krw(rules, sold, tape.krw_open[bar])
+        now.fixed_krw += now.proceeds
     else:
-        now.proceeds = sold * tape.global_open[bar] * rules.sell_global
-        now.fixed_krw = now.settled_krw
+        now.proceeds = _got_usdt(rules, sold, tape.global_open[bar])
         now.usdt = now.proceeds
     now.deadline = _late_row(tape, rules, bar)
     now.phase = CASH
@@ -275,10 +276,35 @@ def _come_home(
     """The return leg's coins are sold: the cycle is over."""
     sold = _land(tape, rules, withdraw_fees, now, cycle.return_qty, bar)
     if now.side == HIGH:
-        final = sold * tape.global_open[bar] * rules.sell_global * tape.fx_open[_row(tape, bar)]
+        fx = tape.fx_open[_row(tape, bar)]
+        final_krw = _got_usdt(rules, sold, tape.global_open[bar]) * fx
     else:
-        final = sold * tape.krw_open[bar] * rules.sell_krw
-    _close(now, cycle, bar, now.settled_krw + final)
+        final_krw = _got_krw(rules, sold, tape.krw_open[bar])
+    _close(now, cycle, bar, final_krw - now.cost_krw + now.hedges_krw)
+
+
+# What an order at the open moves, factor by factor as SPEC §6 writes it: a P&L is a small
+# difference of large amounts, and a factor taken first shows in its last digits.
+
+
+@part
+def _paid_krw(rules: Rules, qty: float, price: float) -> float:
+    return qty * price * (1.0 + rules.slippage) * (1.0 + rules.krw_fee)
+
+
+@part
+def _got_krw(rules: Rules, qty: float, price: float) -> float:
+    return qty * price * (1.0 - rules.slippage) * (1.0 - rules.krw_fee)
+
+
+@part
+def _paid_usdt(rules: Rules, qty: float, price: float) -> float:
+    return qty * price * (1.0 + rules.slippage) * (1.0 + rules.global_fee)
+
+
+@part
+def _got_usdt(rules: Rules, qty: float, price: float) -> float:
+    return qty * price * (1.0 - rules.slippage) * (1.0 - rules.global_fee)
 
 
 @part

@@ -11,7 +11,7 @@ from app.backtest.tape import FAR_NS, Floats, Rules
 from app.domain.backtests import Direction, Params, Style
 from app.domain.problems import FieldError
 
-BPS = 1e-4
+BPS = 1e4  # in one whole
 # Limits: what a number may be at least, and what it must be below.
 BPS_MAX = 10_000.0  # a fee or a slippage is less than everything
 BARS_MAX = 1e9
@@ -53,8 +53,6 @@ def _expected(limit: tuple[float, float] | None) -> str:
 
 def rules_of(params: Params, timeframe_ns: int) -> Rules:
     """Types are spelled out: they are the kernel's signature."""
-    slippage = params.slippage_bps * BPS
-    krw_fee, global_fee = params.krw_fee_bps * BPS, params.global_fee_bps * BPS
     entry_bps = float(params.entry_bps)
     return Rules(
         transfer=params.style is Style.TRANSFER,
@@ -66,12 +64,10 @@ def rules_of(params: Params, timeframe_ns: int) -> Rules:
         transfer_ns=min(int(params.transfer_bars) * timeframe_ns, FAR_NS),
         notional_krw=float(params.notional_krw),
         qty_step=float(params.qty_step),
-        slipped=1.0 + slippage,
-        buy_krw=(1.0 + slippage) * (1.0 + krw_fee),
-        sell_krw=(1.0 - slippage) * (1.0 - krw_fee),
-        buy_global=(1.0 + slippage) * (1.0 + global_fee),
-        sell_global=(1.0 - slippage) * (1.0 - global_fee),
-        hedge_fee=params.hedge_fee_bps * BPS,
+        slippage=params.slippage_bps / BPS,
+        krw_fee=params.krw_fee_bps / BPS,
+        global_fee=params.global_fee_bps / BPS,
+        hedge_fee=params.hedge_fee_bps / BPS,
     )
 
 

@@ -63,7 +63,7 @@ class Tape(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """A strategy in the kernel's numbers. buy_*: what one unit costs per price, sell_*: yields."""
+    """A strategy in the kernel's numbers; fees and slippage as shares."""
 
     transfer: bool
     hedge: bool
@@ -74,11 +74,9 @@ class Rules(NamedTuple):
     transfer_ns: int
     notional_krw: float
     qty_step: float
-    slipped: float  # 1 + slippage
-    buy_krw: float
-    sell_krw: float
-    buy_global: float
-    sell_global: float
+    slippage: float
+    krw_fee: float
+    global_fee: float
     hedge_fee: float
 
 
@@ -111,7 +109,10 @@ STATE = np.dtype(
         ("deadline", "i8"),  # where max_hold applies: the held coin's bar (holding) or a row (cash)
         ("cycles", "i8"),
         ("side", "f8"),
-        ("settled_krw", "f8"),  # transfer: minus leg 1's cost plus what the hedges brought
+        ("cost_krw", "f8"),  # transfer: of leg 1
+        ("hedges_krw", "f8"),  # what closed hedges brought
+        ("short_price", "f8"),  # of the open hedge
+        ("short_fx", "f8"),
         ("proceeds", "f8"),  # transfer: cash between the legs, KRW (high) or USDT (low)
         ("fixed_krw", "f8"),
         ("usdt", "f8"),
