@@ -85,8 +85,11 @@ class _Case(msgspec.Struct, frozen=True):
 
 def detect(table: Table, name: str, hints: Hints) -> Plan:
     """The plan for a file with this head; Problem `columns_unsure` when it fits no shape."""
+    hints = msgspec.structs.replace(
+        hints, base=hints.base and hints.base.upper(), quote=hints.quote and hints.quote.upper()
+    )
     case = _Case(table, _places(table), hints, from_file_name(name), _symbol(table))
-    found = mapped(case) if hints.columns else recognise(case)
+    found = _mapped(case) if hints.columns else _recognise(case)
     if found is None:
         raise unsure(table)
     pair = _pair(case, found)
@@ -114,7 +117,7 @@ def detect(table: Table, name: str, hints: Hints) -> Plan:
     )
 
 
-def recognise(case: _Case) -> _Found | None:
+def _recognise(case: _Case) -> _Found | None:
     """The first shape that the columns fit."""
     return next(filter(None, (recogniser(case) for recogniser in RECOGNISERS)), None)
 
@@ -126,7 +129,7 @@ def unsure(table: Table) -> Problem:
     return problem
 
 
-def mapped(case: _Case) -> _Found:
+def _mapped(case: _Case) -> _Found:
     """The columns as the uploader named them, by the file's name or by number from 0."""
     places: dict[Word, int] = {}
     for said, column in (case.hints.columns or {}).items():
@@ -205,11 +208,13 @@ def _candles(case: _Case) -> _Found | None:
     if candles is None:
         return None
     content = from_symbol(case.symbol) if case.symbol else Pair()
-    base = case.hints.base or content.base
-    if case.hints.venue or (base and base.upper() not in DOLLARS) or (base and not content.is_fx):
-        return _Found(Shape.GENERIC, *candles)
+    said = Pair(case.hints.base or content.base, case.hints.quote or content.quote)
     named = case.name.pair
-    if base or case.name.says_fx or named.is_fx:
+    if said.base in DOLLARS and said.quote in (WON, None):
+        return _fx_candles(candles)
+    if said.base or case.hints.venue:
+        return _Found(Shape.GENERIC, *candles)
+    if case.name.says_fx or named.is_fx:
         return _fx_candles(candles)
     if named.base or named.venue:
         return _Found(Shape.GENERIC, *candles)
@@ -231,11 +236,11 @@ def _rates(case: _Case) -> _Found | None:
     if time is None or not case.table.has_header or _ohlcv(case):
         return None
     wanted = list(words.RATE_NAMES)
-    said = (case.hints.quote or "").upper(), (case.hints.base or "").upper()
+    said = {case.hints.base, case.hints.quote} - {None}
     if "USDT" in said or not any(name in case.places for name in wanted):
         wanted.insert(0, words.USDT_RATE)
     name = next((name for name in wanted if name in case.places), None)
-    if name is None or not all(word in (*DOLLARS, WON, "") for word in said):
+    if name is None or not said <= DOLLARS | {WON}:
         return None
     place = case.places[name]
     pair = from_symbol(case.symbol) if case.symbol else Pair()
@@ -243,7 +248,7 @@ def _rates(case: _Case) -> _Found | None:
         pair = Pair("USDT", WON)
     if pair.base and not pair.is_fx:
         return None
-    if name not in words.SAYS_DOLLAR and not pair.is_fx and not any(said):
+    if name not in words.SAYS_DOLLAR and not pair.is_fx and not said:
         if words.TRADE_NAMES & case.places.keys():
             if not evidence.is_dollar_rate(case.table, time, {Word.CLOSE: place}):
                 return None
@@ -342,17 +347,13 @@ def _pair(case: _Case, found: _Found) -> Pair:
     name = case.name.pair
     if found.is_fx:
         content = content if content.is_fx else Pair("USD", WON)
-        if name.is_fx and case.name.pair.base != "USD":
+        if name.is_fx and content.base == "USD":
             content = content._replace(base=name.base)
         name = Pair(venue=name.venue)
     hinted = case.hints
     base = hinted.base or content.base or name.base
     quote = hinted.quote or content.quote or (name.quote if not content.base else None)
-    if found.is_fx and hinted.quote and hinted.quote.upper() in DOLLARS and not hinted.base:
+    if found.is_fx and hinted.quote in DOLLARS and not hinted.base:
         base = WON  # the uploader names the dollar as the quote
     venue = hinted.venue or content.venue or name.venue or _VENUE_OF.get(found.shape)
-    return Pair(
-        base.upper() if base else None,
-        quote.upper() if quote else None,
-        venue.lower() if venue else None,
-    )
+    return Pair(base, quote, venue and venue.lower())
