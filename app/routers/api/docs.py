@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.routers.api.encode import answer, refusals
+from app.routers.api.encode import JSON, answer, refusals
 from app.routers.render import render
 from app.security.guard import Needs, declared_by, needs, page
 
@@ -42,13 +42,18 @@ def described(app: FastAPI) -> dict[str, Any]:
                 operation = item[method.lower()]
                 scopes = [n.scope for n in declared_by(route.dependant) if isinstance(n, Needs)]
                 operation["security"] = [{"token": scopes}, {"session": []}] if scopes else []
-                _describe_refusals(operation["responses"])
+                _correct(operation["responses"])
     return app.openapi_schema or {}
 
 
-def _describe_refusals(responses: dict[str, Any]) -> None:
-    """Wrong fields are problems here, also where a route left them to the framework."""
+def _correct(responses: dict[str, Any]) -> None:
+    """Wrong fields are problems here, also where a route left them to the framework; and an empty
+    JSON answer is only the framework's guess where a route names another kind."""
     if "HTTPValidationError" in str(responses.get("422")):
         responses["422"] = refusals("invalid_fields")[422]
     if "422" in responses:
         responses.setdefault("400", refusals("malformed_json")[400])
+    for response in responses.values():
+        content = response.get("content", {})
+        if len(content) > 1 and content.get(JSON) == {"schema": {}}:
+            del content[JSON]
