@@ -97,7 +97,7 @@ async def test_updates_that_come_as_regularly_as_they_are_sent_never_wait_for_a_
 
     with hub.listening(client(wire, hz=10)):
         for number in range(50):
-            late_s = 0.02 if number == 10 else 0.0
+            late_s = 0.08 if number == 10 else 0.0
             await asyncio.sleep(number / 10 + late_s - loop.time())
             hub.publish("backtests", {"b-1": {"n": number}})
             await asyncio.sleep(0.001)

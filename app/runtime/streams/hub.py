@@ -203,8 +203,7 @@ class Hub:
 
     def _tend_later(self) -> None:
         loop = asyncio.get_running_loop()
-        # Through call_soon for the same reason as a lane's beat.
-        self._tending = loop.call_later(self.limits.tend_s, loop.call_soon, self._tend)
+        self._tending = loop.call_later(self.limits.tend_s, self._tend)
 
     def _tend(self) -> None:
         """Bring up who has drained, cut off who has not, and show all that the wire lives."""

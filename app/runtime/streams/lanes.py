@@ -9,9 +9,9 @@ from app.runtime.streams import framing
 from app.runtime.streams.board import Board, Changes
 from app.runtime.streams.clients import Client, Feed, Group, Topics
 
-# A beat may come early by this part of its period if those before it came late: one that is
-# published as regularly as it is sent would otherwise wait for the latest beat so far, always.
-EARLY = 0.25
+# A beat may come early by this part of its period if those before it came late. What is published
+# as regularly as it is sent would otherwise wait, for ever, as long as it was once late.
+EARLY = 0.9
 
 
 class Lane:
@@ -59,9 +59,7 @@ class Lane:
         elif self._beat is None:
             loop = asyncio.get_running_loop()
             due_s = self._next_s - EARLY * self._period_s
-            # Through call_soon, because uvloop sends what a timer's own callback writes only
-            # after its next wait, which may take long.
-            self._beat = loop.call_at(max(loop.time(), due_s), loop.call_soon, self._on_beat)
+            self._beat = loop.call_at(max(loop.time(), due_s), self._on_beat)
 
     def _on_beat(self) -> None:
         self._beat = None
