@@ -124,7 +124,7 @@ class HideValues:
 
 
 def as_json(_logger: object, _method: str, event: Event) -> str:
-    """One JSON object per line; JSON escapes line ends by itself."""
+    """One JSON object per line."""
     first = {name: event.pop(name) for name in ("at", "level", "event")}
     return _quoted(first | dict(event))
 
@@ -146,4 +146,6 @@ def as_text(_logger: object, _method: str, event: Event) -> str:
 
 
 def _quoted(value: object) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    """JSON, in which what any reader may take for the end of a line is escaped."""
+    written = msgspec.json.encode(value, enc_hook=str).decode()
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
