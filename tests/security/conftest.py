@@ -83,13 +83,13 @@ async def accounts(house: House) -> Accounts:
 
 
 @pytest.fixture(scope="session")
-async def _whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+async def whole(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     async with running(tmp_path_factory.mktemp("whole")) as started:
         yield started
 
 
 @pytest.fixture
-async def kimp(_whole: Running) -> Running:
+async def kimp(whole: Running) -> Running:
     """The whole app, one for all tests; each begins without tries of others at sign-in."""
-    await _whole.desk.db.write(purge_attempts, 2**62)
-    return _whole
+    await whole.desk.db.write(purge_attempts, 2**62)
+    return whole

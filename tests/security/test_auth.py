@@ -124,6 +124,23 @@ async def test_idempotent_forms_sign_in_opens_one_session(kimp: Running) -> None
     assert len({answer.headers["set-cookie"] for answer in answers}) == 1
 
 
+async def test_idempotent_forms_a_double_click_issues_one_token(kimp: Running) -> None:
+    async with kimp.visitor(**HTML) as client:
+        await sign_in(client)
+        page = (await client.get("/settings")).text
+        form = {
+            "csrf": field(page, "csrf"),
+            "once": field(page, "once"),
+            "name": "double click",
+            "scope": "read",
+        }
+        first, second = [await client.post("/settings/tokens", data=form) for _ in range(2)]
+    issued = [row for row in await kimp.desk.accounts.tokens() if row.name == "double click"]
+    assert len(issued) == 1
+    assert f"kimp_{issued[0].id}_" in first.text
+    assert first.text == second.text
+
+
 async def test_cookie_flags_on_plain_loopback(kimp: Running) -> None:
     async with kimp.visitor(**HTML) as client:
         answer = await sign_in(client)

@@ -15,6 +15,7 @@ from app.security.csrf import HEADER, SAFE_METHODS
 from app.security.guard import Files, Need, Needs, NeedsSession, Public, declared_by
 from app.security.principal import Principal, Scope, Visitor
 from tests.appkit import PASSWORD, Running
+from tests.security.test_headers import EVERYWHERE
 
 HERE = Visitor("127.0.0.1", "pytest")
 HTML = {"Accept": "text/html"}
@@ -70,22 +71,22 @@ API = [route for route in ALL if route.is_a(Needs)]
 PAGES = [route for route in ALL if route.is_a(NeedsSession)]
 
 
-@pytest.fixture
-async def browser(kimp: Running) -> Browser:
-    cookie = await kimp.desk.accounts.sign_in("admin", PASSWORD, HERE)
-    principal = await kimp.desk.accounts.identify(cookie, None)
-    assert principal is not None
-    client = kimp.visitor(**HTML)
-    client.cookies.set("sid", cookie)
-    return Browser(client, principal)
-
-
 @dataclass(frozen=True)
 class Browser:
     """A signed-in browser and who it is."""
 
     client: httpx.AsyncClient
     principal: Principal
+
+
+@pytest.fixture(scope="session")
+async def browser(whole: Running) -> Browser:
+    cookie = await whole.desk.accounts.sign_in("admin", PASSWORD, HERE)
+    principal = await whole.desk.accounts.identify(cookie, None)
+    assert principal is not None
+    client = whole.visitor(**HTML)
+    client.cookies.set("sid", cookie)
+    return Browser(client, principal)
 
 
 def test_the_app_has_no_route_but_those_of_its_routers(kimp: Running) -> None:
@@ -168,6 +169,16 @@ async def test_csrf_nothing_changes_by_get(kimp: Running, browser: Browser) -> N
             for query in ("", "?lang=en&theme=light", "?_method=DELETE&action=delete&confirm=1"):
                 await browser.client.get(route.url + query)
     assert await dump(kimp) == before
+
+
+async def test_headers_over_all_routes(browser: Browser) -> None:
+    for route in ALL:
+        if route.method == "GET" and route.path not in ENDLESS:
+            answer = await browser.client.get(route.url)
+            for name, value in EVERYWHERE.items():
+                if (name, route.path) != ("cache-control", "/manifest.webmanifest"):
+                    assert answer.headers[name] == value, (name, route)
+            assert answer.headers["x-request-id"]
 
 
 async def test_no_inline_code_in_any_page(browser: Browser) -> None:
