@@ -10,6 +10,7 @@ import pytest
 from app.domain.problems import CODES
 from app.routers.problems import STATUS_CODES
 from app.runtime.accounts import Accounts
+from tests.appkit import Running
 from tests.security.conftest import API_TOKEN
 from tests.security.frontdoor import browser, small_app
 
@@ -83,3 +84,25 @@ async def test_errors_leak_nothing(client: httpx.AsyncClient) -> None:
 def test_what_the_framework_refuses_has_a_code_of_the_same_status() -> None:
     for status, code in STATUS_CODES.items():
         assert CODES[code] == status
+
+
+async def test_people_get_a_page_and_fragments_a_fragment(kimp: Running) -> None:
+    for language, title in (("en", "There is nothing here"), ("ko", "여기에는 아무것도 없습니다")):
+        async with kimp.visitor(**{"Accept": "text/html", "Accept-Language": language}) as person:
+            page = await person.get("/nothing-here")
+            assert page.status_code == 404
+            assert page.headers["content-type"].startswith("text/html")
+            for part in (title, "not_found", page.headers["x-request-id"], "<html"):
+                assert part in page.text
+            part = await person.get("/nothing-here", headers={"HX-Request": "true"})
+            assert part.status_code == 404
+            assert title in part.text
+            assert "<html" not in part.text
+
+
+async def test_a_page_of_a_problem_escapes_what_it_repeats(kimp: Running) -> None:
+    async with kimp.visitor(Accept="text/html") as person:
+        page = await person.get('/<script>alert(1)</script>?lang=<b>&theme="onload=x')
+        assert "<script>alert" not in page.text
+        answer = await person.get("/", headers={"Host": "<script>alert(1)</script>"})
+        assert "<script>" not in answer.text
