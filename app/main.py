@@ -142,6 +142,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     )
     await accounts.open()
     await work.start()
+    await desk.health.publish(hub)
     clock = timetable(desk)
     clock.start()
     try:

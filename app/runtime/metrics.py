@@ -90,7 +90,10 @@ class Metrics:
                 nonlocal status, streams
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    streams = (b"content-type", b"text/event-stream") in message["headers"]
+                    streams = any(
+                        name == b"content-type" and value.startswith(b"text/event-stream")
+                        for name, value in message["headers"]
+                    )
                 await send(message)
 
             try:
@@ -108,7 +111,7 @@ class Metrics:
         if took_s is None:
             return
         self._seconds.labels(route, method).observe(took_s)
-        say = log.info if took_s > SLOW_S or status >= 500 or method not in QUIET else log.debug
+        say = log.info if took_s > SLOW_S or status == 500 or method not in QUIET else log.debug
         say(
             "request_completed" if 0 < status < 500 else "request_failed",
             request_id=scope.get("state", {}).get("request_id"),
