@@ -111,9 +111,9 @@ def find(result: Result, wanted: Wanted) -> npt.NDArray[np.int64]:
         mask &= table["base"] == (bases.index(wanted.base) if wanted.base in bases else -1)
     places = np.flatnonzero(mask)
     name = wanted.sort.removeprefix("-")
-    if name != "number":
-        places = places[np.argsort(table[name][places], kind="stable")]
-    return places[::-1] if wanted.sort.startswith("-") else places
+    values = places if name == "number" else table[name][places]
+    falling = wanted.sort.startswith("-")
+    return places[np.argsort(-values if falling else values, kind="stable")]
 
 
 def as_csv(result: Result, wanted: Wanted) -> Iterator[bytes]:

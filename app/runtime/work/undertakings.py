@@ -101,12 +101,12 @@ class Undertakings(Generic[Row]):
     async def cancel(self, public_id: str) -> Row:
         """Ends it wherever it stands; its row then. Raises not_found, already_finished."""
         row = await self.find(public_id)
-        if row.status is RunStatus.CANCELLED:
-            return row
-        if row.status in FINAL:
+        if row.status not in FINAL:
+            await self._stop(public_id)
+            row = await self.find(public_id)
+        if row.status is not RunStatus.CANCELLED:
             raise Problem("already_finished", values={"id": row.id, "status": row.status})
-        await self._stop(public_id)
-        return await self.find(public_id)
+        return row
 
     async def delete(self, public_id: str) -> None:
         """Cancels it if need be, then row and folder go. Raises not_found."""
