@@ -5,8 +5,8 @@
   const root = document.documentElement;
   const DAY_S = 86400;
   const POINTS = 4000;       // asked for at first; a deep zoom fetches every bar once
-  const FINE_BELOW = 600;    // visible points under which the full columns are worth fetching
-  const AXIS_PX = 72;
+  const FINE_BELOW = 900;    // visible points under which the full columns are worth fetching
+  const AXIS_PX = 72;        // of the gutter at right; wider where a threshold's text needs it
   const SERIES_INKS = ['--ink', '--s-teal', '--s-violet', '--s-sand', '--s-lime'];
   const MINUS = '\u2212';
 
@@ -60,7 +60,8 @@
     return `${p.year}-${p.month}-${p.day} ${p.hour}:${p.minute}`;
   };
   const timeTicks = (u, splits, axis, space, step) => splits.map(seconds => {
-    if (seconds === null) return '';
+    // a text that would start left of the plot is cut by the canvas
+    if (seconds === null || u.valToPos(seconds, 'x') < 8) return '';
     const p = parts(seconds);
     if (step >= 360 * DAY_S) return p.year;
     if (step >= 27 * DAY_S) return p.month === '01' ? p.year : `${p.month}-${p.day}`;
@@ -109,7 +110,7 @@
     const width = ctx.measureText(label.text).width + 6 * r;
     ctx.setLineDash([]);
     ctx.fillStyle = back;
-    ctx.fillRect(x, y, (AXIS_PX - 2) * r, 14 * r);
+    ctx.fillRect(x, y, Math.max(width, (AXIS_PX - 2) * r), 14 * r);
     ctx.fillStyle = ctx.strokeStyle = label.ink;
     if (label.filled) ctx.fillRect(x, y, width, 14 * r);
     else ctx.strokeRect(x, y, width, 14 * r);
@@ -141,7 +142,8 @@
     }
     for (const tag of tags) {
       const last = lastOf(u, tag.series);
-      if (last !== null) labels.push({at: u.valToPos(last, 'y', true), text: tag.text(last), ink: tag.ink, filled: true});
+      const at = last === null ? -1 : u.valToPos(last, 'y', true);
+      if (at >= box.top && at <= box.top + box.height) labels.push({at, text: tag.text(last), ink: tag.ink, filled: true});
     }
     const back = paint('--panel');
     const x = box.left + box.width + 1.5 * r;
@@ -194,8 +196,8 @@
   /* ---- the charts ------------------------------------------------------------------------ */
 
   /* a tick's text gives way to a label that would cover it; `taken` are the labelled values */
-  const valueAxis = (write, space, taken = () => []) => ({
-    side: 1, size: AXIS_PX, space, stroke: paint('--ink-3'), font: `11px ${MONO}`, gap: 4,
+  const valueAxis = (size, write, space, taken = () => []) => ({
+    side: 1, size, space, stroke: paint('--ink-3'), font: `11px ${MONO}`, gap: 4,
     ticks: {show: false}, grid: {stroke: paint('--rule'), width: 1},
     values: (u, splits, axis, space, step) => {
       const labelled = taken(u).map(value => u.valToPos(value, 'y'));
@@ -209,10 +211,23 @@
     show, size: 20, space: 74, values: timeTicks, stroke: paint('--ink-3'), font: `11px ${MONO}`,
     gap: 4, ticks: {show: false}, grid: {show: false},
   });
+  /* the newest value in view */
   const lastOf = (u, series) => {
     const column = u.data[series];
-    for (let i = column.length - 1; i >= 0; i--) if (column[i] !== null && column[i] !== undefined) return column[i];
+    for (let i = u.series[0].idxs?.[1] ?? column.length - 1; i >= 0; i--) if (column[i] !== null && column[i] !== undefined) return column[i];
     return null;
+  };
+  const number = text => plain(Number(text), decimalsOf(Math.abs(Number(text)) || 1));
+  const thresholds = box => box.dataset.sides.split(' ').flatMap(side => [
+    {value: side * box.dataset.entry, text: `${box.dataset.enter} ${number(side * box.dataset.entry)}`, strong: true},
+    {value: side * box.dataset.exit, text: `${box.dataset.leave} ${number(side * box.dataset.exit)}`, strong: false},
+  ]);
+  const gutterOf = group => {
+    const box = group.querySelector('[data-chart=signal]');
+    if (!box) return AXIS_PX;
+    const {ctx} = gutterOf.canvas ??= {ctx: document.createElement('canvas').getContext('2d')};
+    ctx.font = `11px ${MONO}`;
+    return Math.max(AXIS_PX, ...thresholds(box).map(line => Math.ceil(ctx.measureText(line.text).width) + 10));
   };
   const zeroLine = () => ({value: 0, ink: paint('--rule-2'), solid: true});
   const padded = share => (u, low, high) => {
@@ -232,7 +247,7 @@
           series: [{}, {stroke: paint('--ink'), width: 1.4}, ...band.map(() => ({width: 0, points: {show: false}}))],
           bands: band.length ? [{series: [2, 3], fill: paint('--ink-3', .14)}] : [],
           scales: {y: {range: padded(.06)}},
-          axes: [timeAxis(false), valueAxis(ticks, 34, u => [lastOf(u, 1)])],
+          axes: [timeAxis(false), valueAxis(table.gutter, ticks, 34, u => [lastOf(u, 1)])],
           hooks: {draw: [gutter([{value: start, ink: paint('--rule-2'), solid: true}], [{series: 1, text: tagText, ink: paint('--ink')}])]},
         },
       };
@@ -245,18 +260,14 @@
         opts: {
           series: [{}, {stroke: paint('--down'), width: 1, fill: paint('--down', .16), fillTo: 0}],
           scales: {y: {range: () => [-Math.max(worst * 1.2, 1e-4), 0]}},
-          axes: [timeAxis(box.dataset.clock === '1'), valueAxis(ticks, 24, () => [-worst])],
+          axes: [timeAxis(box.dataset.clock === '1'), valueAxis(table.gutter, ticks, 24, () => [-worst])],
           hooks: {draw: [gutter(worst > 0 ? [{value: -worst, ink: paint('--ink-3'), text: signed(-worst, 2)}] : [])]},
         },
       };
     },
     signal: (box, table) => {
       const ticks = (v, step) => signed(v, decimalsOf(step));
-      const lines = [];
-      for (const side of box.dataset.sides.split(' ').map(Number)) {
-        lines.push({value: side * box.dataset.entry, ink: paint('--ink', .8), text: `${box.dataset.enter} ${plain(side * box.dataset.entry, decimalsOf(1))}`});
-        lines.push({value: side * box.dataset.exit, ink: paint('--ink-3'), text: `${box.dataset.leave} ${plain(side * box.dataset.exit, decimalsOf(1))}`});
-      }
+      const lines = thresholds(box).map(line => ({...line, ink: line.strong ? paint('--ink', .8) : paint('--ink-3')}));
       const held = table.held;
       return {
         data: [table.time, table.premium],
@@ -267,7 +278,7 @@
             const floor = Math.min(...values), roof = Math.max(...values), room = Math.max(roof - floor, 1);
             return [floor - room * .14, roof + room * .05];
           }}},
-          axes: [timeAxis(true), valueAxis(ticks, 30, () => lines.map(line => line.value))],
+          axes: [timeAxis(true), valueAxis(table.gutter, ticks, 30, () => lines.map(line => line.value))],
           hooks: {draw: [
             ...(held ? [ribbon(held, paint('--ink-3', .75), paint('--down')), marks(held, paint('--ink'), paint('--panel'))] : []),
             gutter([zeroLine(), ...lines]),
@@ -283,7 +294,7 @@
         opts: {
           series: [{}, ...table.inks.map((token, i) => ({stroke: paint(token), width: i ? 1.2 : 1.5, spanGaps: true}))],
           scales: {y: {range: padded(.06)}},
-          axes: [timeAxis(true), valueAxis(ticks, 34, u => tags.map(tag => lastOf(u, tag.series)))],
+          axes: [timeAxis(true), valueAxis(table.gutter, ticks, 34, u => tags.map(tag => lastOf(u, tag.series)))],
           hooks: {draw: [gutter([{value: 100, ink: paint('--rule-2'), solid: true}], tags)]},
         },
       };
@@ -351,6 +362,7 @@
   const draw = state => {
     for (const chart of state.charts.splice(0)) chart.u.destroy();
     const kept = state.window;
+    state.table.gutter = gutterOf(state.group);
     for (const box of state.group.querySelectorAll('[data-chart]')) {
       const {data, opts} = CHARTS[box.dataset.chart](box, state.table);
       box.textContent = '';
@@ -380,7 +392,7 @@
       const same = days ? Math.abs(max - min - days * DAY_S) < 1 && max >= time[time.length - 1] : whole;
       button.setAttribute('aria-pressed', String(same));
     }
-    if (whole || state.every || !state.group.dataset.equity || time.length < POINTS) return;
+    if (whole || state.every || !state.group.dataset.equity || time.length < POINTS / 2) return;
     const [first, last] = u.series[0].idxs ?? [0, time.length];
     if (last - first > FINE_BELOW) return;
     state.every = true;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from app.runtime.work.results import Result
 from app.texts import formats
 
 ROWS = 14
+QUANTITY_FIGURES, PRICE_FIGURES = 6, 9
 NEWEST = "-number"
 # (sort, text, width, classes), in the order of the columns
 COLUMNS: tuple[tuple[str, str, str, str], ...] = (
@@ -77,11 +79,11 @@ class Leg:
     venue: str
     side: str
     time_ns: int
-    price: float
-    quantity: float
-    fee: float
+    price: str
+    quantity: str
+    fee: str
     fee_asset: str
-    fx: float | None
+    fx: str
     amount_krw: float
     hedge: bool
 
@@ -172,7 +174,10 @@ def table(row: RunRow, result: Result, wish: Wish, seen: Viewer) -> Table:
     pages = max(1, -(-page.total // ROWS))
     return Table(
         rows=tuple(_row(path, row, item, wish, seen) for item in page.items),
-        columns=tuple(_column(path, wish, column, seen) for column in COLUMNS),
+        columns=tuple(
+            _column(path, wish, column, seen, travels=row.spec.params.style is Style.TRANSFER)
+            for column in COLUMNS
+        ),
         filters=_filters(path, result, wish, total, seen),
         order_text=_order_text(wish, seen),
         page=wish.page,
@@ -240,8 +245,12 @@ def _filters(path: str, result: Result, wish: Wish, total: int, seen: Viewer) ->
     return tuple(found)
 
 
-def _column(path: str, wish: Wish, column: tuple[str, str, str, str], seen: Viewer) -> Column:
+def _column(
+    path: str, wish: Wish, column: tuple[str, str, str, str], seen: Viewer, *, travels: bool
+) -> Column:
+    """travels: the coin's column also holds the one that money returns by."""
     sort, key, width, kind = column
+    width = "w112" if travels and key == "coin" else width
     name = "coin" if key == "coin" else f"col.{key}"
     text = texts.text(seen.lang, f"backtests.{name}")
     if not sort:
@@ -276,7 +285,7 @@ def _row(path: str, run: RunRow, item: Mapping[str, Any], wish: Wish, seen: View
         entry_ns=_ns(item["t_entry"]),
         exit_ns=_ns(item["t_exit"]),
         hold_h=item["hold_s"] / 3600,
-        quantity=_quantity(item["qty"]),
+        quantity=significant(item["qty"], QUANTITY_FIGURES),
         in_bps=item["in_bps"],
         out_bps=item["out_bps"],
         fees_krw=item["fees_krw"],
@@ -311,11 +320,11 @@ def _leg(style: Style, fill: Mapping[str, Any], seen: Viewer, *, hedge: bool) ->
         venue=say("venue.hedge" if hedge else f"venue.{fill['venue']}"),
         side=say(f"side.{side}"),
         time_ns=_ns(fill["time"]),
-        price=fill["price"],
-        quantity=fill["quantity"],
-        fee=fill["fee"],
+        price=significant(fill["price"], PRICE_FIGURES),
+        quantity=significant(fill["quantity"], PRICE_FIGURES),
+        fee=formats.won(fill["fee"]) if fill["fx"] is None else significant(fill["fee"], 6),
         fee_asset=fill["fee_asset"],
-        fx=fill["fx"],
+        fx=formats.NONE if fill["fx"] is None else formats.price(fill["fx"]),
         amount_krw=fill["amount_krw"],
         hedge=hedge,
     )
@@ -341,12 +350,13 @@ def _nothing(row: RunRow, result: Result, total: int, seen: Viewer) -> Nothing:
     )
 
 
-def _quantity(value: float) -> str:
-    """Six significant figures; every digit stands in the fills."""
+def significant(value: float, digits: int) -> str:
+    """So many figures, grouped, without the zeros that end them: 0.2126, 7,160.37, 189,112,170."""
     if value == 0:
         return "0"
-    digits = max(0, min(8, 5 - len(str(int(abs(value)))) + (1 if abs(value) >= 1 else 0)))
-    return formats.number(value, digits)
+    whole = math.floor(math.log10(abs(value))) + 1
+    written = formats.number(value, max(0, min(10, digits - whole)))
+    return written.rstrip("0").rstrip(".") if "." in written else written
 
 
 def _ns(moment: str) -> int:

@@ -271,14 +271,16 @@ def _fx(texts: Mapping[str, str], errors: dict[str, Complaint]) -> FxRef | None:
             return FxRef(dataset=texts["fx"])
         errors["fx"] = Complaint("choose")
         return None
-    rate = _single(texts["fx_rate"], "fx_rate", errors)
+    rate = _single(texts["fx_rate"], "fx_rate", errors, _MONEY)
     return None if rate is None else FxRef(rate=rate)
 
 
-def _single(written: str, name: str, errors: dict[str, Complaint]) -> float | None:
+def _single(
+    written: str, name: str, errors: dict[str, Complaint], reading: Reading = _PLAIN
+) -> float | None:
     """The one number of a field that takes no list."""
     try:
-        values = read(written, _PLAIN)
+        values = read(written, reading)
     except Unreadable as wrong:
         errors[name] = Complaint(wrong.key, wrong.values)
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median_low
 
 from app.domain.backtests import Axis
 from app.domain.records import StudyPointRow
@@ -56,34 +56,33 @@ class Grid:
         return found
 
     def plateau(self, index: int) -> float | None:
-        """Median objective of a point and its neighbours; a peak that stands alone is luck."""
+        """Median objective of a point and its neighbours, of two middles the worse.
+
+        A peak that stands alone is luck.
+        """
         near = [self.value(other) for other in (index, *self.neighbours(index))]
-        known = [value for value in near if value is not None]
-        return median(known) if known else None
+        worths = [self.worth(value) for value in near if value is not None]
+        return self.worth(median_low(worths)) if worths else None
 
     def best(self) -> int | None:
         """The best point done so far; of equals the first."""
-        return self._first({index: self.value(index) for index in self.points})
+        ranked = self.ranked()
+        return ranked[0] if ranked else None
 
     def best_plateau(self) -> int | None:
-        """The point with the best plateau."""
-        return self._first({index: self.plateau(index) for index in self.points})
+        """The point with the best plateau; of equals the one that is itself better."""
+        return max(self.ranked(), key=self._plateau_worth, default=None)
+
+    def _plateau_worth(self, index: int) -> float:
+        level = self.plateau(index)
+        return -math.inf if level is None else self.worth(level)
 
     def worth(self, value: float) -> float:
-        """Larger is better, whatever the objective."""
+        """Larger is better, whatever the objective; the way back is the same."""
         return -value if BETTER[self.objective] == "lower" else value
 
     def ranked(self) -> list[int]:
         """Points by their objective, best first; those without one are left out."""
-        known = [(index, self.value(index)) for index in sorted(self.points)]
-        return [
-            index
-            for index, value in sorted(
-                ((index, value) for index, value in known if value is not None),
-                key=lambda pair: -self.worth(pair[1]),
-            )
-        ]
-
-    def _first(self, values: Mapping[int, float | None]) -> int | None:
-        known = {index: self.worth(v) for index, v in sorted(values.items()) if v is not None}
-        return max(known, key=known.__getitem__) if known else None
+        values = {index: self.value(index) for index in sorted(self.points)}
+        known = {index: self.worth(value) for index, value in values.items() if value is not None}
+        return sorted(known, key=lambda index: -known[index])

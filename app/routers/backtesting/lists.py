@@ -94,7 +94,7 @@ def study_line(row: StudyRow, now_ns: int) -> StudyLine:
     done = row.status is RunStatus.COMPLETED
     return StudyLine(
         id=row.id,
-        title=title_of(row.id, row.spec.run) + swept(row),
+        title=study_title(row),
         href=study_path(row),
         status=row.status.value,
         open=row.status not in FINAL,
@@ -107,10 +107,12 @@ def study_line(row: StudyRow, now_ns: int) -> StudyLine:
     )
 
 
-def swept(row: StudyRow) -> str:
-    """The grid's size behind the title: ` · 5 × 3`."""
+def study_title(row: StudyRow) -> str:
+    """3 · BTC XRP · 10 × 7: whose grid, and how large it is."""
+    run = row.spec.run
     sizes = " × ".join(str(len(axis.values)) for axis in row.spec.axes)
-    return f" · {sizes}" if sizes else ""
+    parts = (number_of(row.id), run.name or bases_of(run), sizes)
+    return " · ".join(part for part in parts if part)
 
 
 def study_path(row: StudyRow) -> str:

@@ -190,7 +190,7 @@ TEXTS: dict[str, str] = {
     "bill.mark.break_even": "break-even {value}",
     "bill.mark.entry": "enter {value}",
     "recent": "Runs before",
-    "recent.none": "None yet.",
+    "recent.none": "Nothing has run yet.",
     "recent.none.why": "Finished runs stand here; any of them can be taken as the start.",
     "take": "Take",
     # a run that goes on, or did not get there

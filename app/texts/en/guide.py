@@ -25,7 +25,7 @@ TEXTS: dict[str, str] = {
     "premium.1": "A coin costs won in Korea and dollars abroad. Turned into one currency the "
     "two prices differ, because money and coins move slowly between them.",
     "premium.2": "The difference is counted in basis points: 100 bps are 1 %. Above zero Korea "
-    "pays more (kimchi premium, 김프), below zero it pays less (역프).",
+    "pays more, the kimchi premium; below zero it pays less, the reverse premium.",
     "premium.sum": "A premium, computed",
     "premium.won": "{base} in Korea",
     "premium.dollar": "{base} abroad",

@@ -27,8 +27,8 @@ TEXTS: dict[str, str] = {
     "win_rate_pct": "Win rate",
     "win_rate_pct.means": "Share of cycles with a result above zero.",
     "profit_factor": "Profit factor",
-    "profit_factor.means": "What winning cycles earned over what losing ones lost. None without "
-    "a loss.",
+    "profit_factor.means": "What winning cycles earned over what losing ones lost. Missing "
+    "without a loss.",
     "mean_cycle_krw": "Mean cycle",
     "mean_cycle_krw.means": "Mean result of a finished cycle.",
     "std_cycle_krw": "Deviation of cycles",
