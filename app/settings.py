@@ -161,7 +161,7 @@ class _Reader:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
-        self.known: set[str] = set()
+        self.known = {f"{PREFIX}ENV"}
 
     def text(self, name: str) -> str | None:
         self.known.add(PREFIX + name)

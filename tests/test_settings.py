@@ -123,4 +123,5 @@ def test_files_lie_under_the_environment(tmp_path: Path) -> None:
 
 
 def test_a_name_nobody_knows_is_reported() -> None:
-    assert load({"KIMP_PROT": "8000", "PATH": "/bin"}).unknown == ("KIMP_PROT",)
+    environment = {"KIMP_ENV": "test", "KIMP_PROT": "8000", "PATH": "/bin"}
+    assert load(environment).unknown == ("KIMP_PROT",)
