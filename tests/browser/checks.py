@@ -22,7 +22,7 @@ _CLIPPED = """() => [...document.querySelectorAll('td, tbody th, thead th, dd, .
   .filter(cell => cell.offsetParent && !cell.matches('.cut, .vh') && !cell.querySelector('.vh'))
   .filter(cell => getComputedStyle(cell).overflowX !== 'visible')
   .filter(cell => cell.scrollWidth > cell.clientWidth + 1)
-  .map(cell => `${cell.textContent.trim().slice(0, 60)} (${cell.scrollWidth} > ${cell.clientWidth})`)
+  .map(cell => `${cell.textContent.trim()} (${cell.scrollWidth} > ${cell.clientWidth})`)
 """
 _WORDS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -36,6 +36,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield found
 
 
+@pytest.fixture
+def empty_service(tmp_path: Path) -> Iterator[Service]:
+    """A kimp that nobody has used yet, with an admin."""
+    with running(tmp_path) as found:
+        yield found
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium.launched() as found:
@@ -89,9 +96,7 @@ class Watch:
             self.found.append(f"{page.url}: {said.text}")
 
     def unexpected(self) -> list[str]:
-        return [
-            each for each in self.found if not any(part in each for part in self.expected)
-        ]
+        return [each for each in self.found if not any(part in each for part in self.expected)]
 
 
 @pytest.fixture
@@ -116,7 +121,8 @@ async def open_page(
 ) -> AsyncIterator[Open]:
     """`await open_page("/data", lang="ko", theme="light", size=PHONE)`; a context of its own each.
 
-    A script error, a refused inline style or a missing file on any of them fails the test.
+    at: another kimp than the shared one, to be signed in to. A script error, a refused inline
+    style or a missing file on any of them fails the test.
     """
 
     async def opened(
@@ -126,27 +132,30 @@ async def open_page(
         theme: str = "dark",
         size: dict[str, int] = DESK,
         signed: bool = True,
+        at: Service | None = None,
         **options: Any,
     ) -> Page:
         context = await browser.new_context(
             locale="en-US",
             timezone_id="Asia/Seoul",
-            base_url=service.url,
+            base_url=(at or service).url,
             viewport=size,  # type: ignore[arg-type]
-            storage_state=signed_in if signed else None,
+            storage_state=signed_in if signed and at is None else None,
             reduced_motion="reduce",
             **options,
         )
         contexts.append(context)
         await context.add_cookies(
             [
-                {"name": f"kimp_{name}", "value": value, "url": service.url}
+                {"name": f"kimp_{name}", "value": value, "url": (at or service).url}
                 for name, value in (("lang", lang), ("theme", theme))
             ]
         )
         page = await context.new_page()
         page.set_default_timeout(15_000)
         watch.follow(page)
+        if at is not None:
+            await sign_in(page)
         await page.goto(path)
         return page
 

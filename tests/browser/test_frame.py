@@ -150,5 +150,7 @@ async def test_a_lost_stream_is_told_with_the_time_of_what_is_shown_and_mends_it
     await expect(page.locator("#lost")).to_contain_text("No updates for", timeout=20_000)
     await expect(page.locator("#stream")).to_have_attribute("data-state", "lost")
     with running(tmp_path, port):
-        await expect(page.locator("#stream")).to_have_attribute("data-state", "live", timeout=20_000)
+        await expect(page.locator("#stream")).to_have_attribute(
+            "data-state", "live", timeout=20_000
+        )
         await expect(page.locator("#lost")).to_have_count(0)

@@ -59,7 +59,7 @@ TEXTS: dict[str, str] = {
     "format.generic.note": "s–ns, ISO",
     "format.fx": "환율",
     "format.fx.columns": "date, rate · close · DEXKOUS",
-    "format.fx.note": "다음 날 00:00",
+    "format.fx.note": "다음 날",
     "format.joined": "결합 프리미엄",
     "format.joined.columns": "ts_utc, upbit_krw, binance_usdt, …",
     "format.joined.note": "셋으로",
