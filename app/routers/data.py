@@ -78,7 +78,7 @@ async def upload(request: Request, principal: Reader) -> Response:
             checks,
         )
     except Problem as problem:
-        if "upload" not in problem.values:
+        if "upload" not in problem.values or problem.code == "csrf_failed":
             raise
         became = str(problem.values["upload"])
     else:
