@@ -55,6 +55,13 @@ def datasets_of_upload(conn: sa.Connection, upload_id: str) -> list[DatasetRow]:
     return [rows.dataset(row) for row in conn.execute(query)]
 
 
+def uploads_with_datasets(
+    conn: sa.Connection, limit: int
+) -> list[tuple[UploadRow, list[DatasetRow]]]:
+    """The newest files, each with what it became and what of that is still there."""
+    return [(row, datasets_of_upload(conn, row.id)) for row in list_uploads(conn, limit)]
+
+
 def get_dataset(conn: sa.Connection, dataset_id: str) -> DatasetRow | None:
     number = rows.number(rows.DATASET, dataset_id)
     row = conn.execute(sa.select(datasets).where(datasets.c.id == number)).first()
@@ -100,6 +107,13 @@ def dataset_uses(conn: sa.Connection, dataset_ids: Collection[str]) -> dict[str,
         name = f"{rows.STUDY[row.kind]}-{row.id}"
         used.setdefault(f"{rows.DATASET}-{row.dataset_id}", []).append(name)
     return used
+
+
+def synthetic_among(conn: sa.Connection, dataset_ids: Collection[str]) -> set[str]:
+    """Which of these the built-in generator made."""
+    numbers = [rows.number(rows.DATASET, dataset_id) for dataset_id in dataset_ids]
+    found = conn.execute(sa.select(datasets).where(datasets.c.id.in_(numbers)))
+    return {row.id for row in map(rows.dataset, found) if row.facts.synthetic}
 
 
 def all_folders(conn: sa.Connection) -> frozenset[str]:

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.backtests import FINAL, RunSpec, RunStatus
-from app.domain.records import DatasetRow, RunRow, StudyRow, UploadRow
+from app.domain.records import RunRow, StudyRow, UploadRow
 from app.ledger import queries
 from app.ledger.queries import Connection
 from app.routers.backtesting.lists import RunLine, run_line, study_line
@@ -81,7 +81,7 @@ async def dashboard_page(request: Request, part: str | None = None) -> Response:
         best=max(done, key=_return_of) if done else None,
         completed=len(done),
         runs=lines[:RUNS_SHOWN],
-        synthetic=await here.db.read(_on_synthetic, runs),
+        synthetic=await _on_synthetic(here, runs),
         datasets=[shown(row) for row in datasets],
         total={"count": count, "file_bytes": file_bytes},
         jobs=[job(lang, record) for record in await moving(here)],
@@ -129,13 +129,10 @@ def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> li
     return [Step(key, done, key == first, values) for key, (done, values) in made.items()]
 
 
-def _on_synthetic(conn: Connection, runs: Sequence[RunRow]) -> set[str]:
+async def _on_synthetic(here: Desk, runs: Sequence[RunRow]) -> set[str]:
     """Runs that used data of the built-in generator."""
     named = {run.id: _datasets_of(run.spec) for run in runs}
-    rows: dict[str, DatasetRow | None] = {
-        name: queries.get_dataset(conn, name) for name in set().union(*named.values())
-    }
-    made = {name for name, row in rows.items() if row is not None and row.facts.synthetic}
+    made = await here.db.read(queries.synthetic_among, set().union(*named.values()))
     return {run_id for run_id, names in named.items() if names & made}
 
 

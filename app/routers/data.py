@@ -224,18 +224,10 @@ def _here(dataset_id: str | None, upload_id: str | None, kind: Kind | None) -> s
 async def _queue(request: Request) -> tuple[list[shown.Queued], list[shown.Queued]]:
     """(files on their way, files that have settled), newest first."""
     lang = viewer(request).lang
-    rows = await desk(request).db.read(_uploads)
+    rows = await desk(request).db.read(queries.uploads_with_datasets, UPLOADS_SHOWN)
     items = [shown.queued(lang, row, datasets) for row, datasets in rows]
     moving = [item for item in items if item.row.state in shown.MOVING]
     return moving, [item for item in items if item.row.state not in shown.MOVING]
-
-
-def _uploads(conn: Connection) -> list[tuple[UploadRow, list[DatasetRow]]]:
-    rows = queries.list_uploads(conn, UPLOADS_SHOWN)
-    return [
-        (row, queries.datasets_of_upload(conn, row.id) if row.state is UploadState.STORED else [])
-        for row in rows
-    ]
 
 
 async def _dataset(now: Desk, dataset_id: str | None, rows: list[DatasetRow]) -> DatasetRow | None:
