@@ -13,11 +13,11 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.domain.backtests import FINAL, RunSpec, RunStatus
+from app.domain.backtests import FINAL, RunStatus
 from app.domain.records import RunRow, StudyRow, UploadRow
 from app.ledger import queries
-from app.ledger.queries import Connection
 from app.routers.backtesting.lists import RunLine, run_line, study_line
+from app.routers.backtesting.summary import dataset_names
 from app.routers.datasets_shown import shown
 from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
@@ -131,13 +131,6 @@ def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> li
 
 async def _on_synthetic(here: Desk, runs: Sequence[RunRow]) -> set[str]:
     """Runs that used data of the built-in generator."""
-    named = {run.id: _datasets_of(run.spec) for run in runs}
+    named = {run.id: set(dataset_names(run.spec)) for run in runs}
     made = await here.db.read(queries.synthetic_among, set().union(*named.values()))
     return {run_id for run_id, names in named.items() if names & made}
-
-
-def _datasets_of(spec: RunSpec) -> set[str]:
-    pairs = {
-        name for market in spec.markets for name in (market.krw_dataset, market.global_dataset)
-    }
-    return pairs | ({spec.fx.dataset} if spec.fx.dataset else set())

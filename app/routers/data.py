@@ -16,7 +16,6 @@ from app.domain.problems import Problem
 from app.domain.records import DatasetRow, UploadRow
 from app.history import preview
 from app.ledger import queries
-from app.ledger.queries import Connection
 from app.routers import datasets_shown as shown
 from app.routers.problems import MEDIA_TYPE, problem_body, wants_page
 from app.routers.render import look, render, viewer
