@@ -65,9 +65,10 @@ class Job:
         if self.timeout_s is not None:
             asyncio.get_running_loop().call_later(self.timeout_s, self.expire)
 
-    async def begun(self) -> None:
-        """Waits until a worker is at it, or until it is over without."""
+    async def begun(self) -> bool:
+        """Waits until a worker is at it; False when it was over before."""
         await asyncio.wait((self.started, self.answer), return_when=asyncio.FIRST_COMPLETED)
+        return self.started.done()
 
     async def result(self) -> Any:
         """The task's answer. Raises Problem, PoolClosed or, after `cancel`, CancelledError."""
@@ -303,8 +304,7 @@ class WorkerPool:
             job = await self._next_job(worker)
             if job is None:
                 return None
-            show(ready=True, task=job.task)
-            if not await self._serve(worker, job):
+            if not await self._serve(worker, job, show):
                 return job
 
     async def _next_job(self, worker: _Worker) -> Job | None:
@@ -324,7 +324,7 @@ class WorkerPool:
             finally:
                 taken.cancel()
 
-    async def _serve(self, worker: _Worker, job: Job) -> bool:
+    async def _serve(self, worker: _Worker, job: Job, show: Callable[..., None]) -> bool:
         """Whether the worker is still there afterwards."""
         job.worker = worker
         worker.send(Order(job.number, job.task, job.payload))
@@ -334,6 +334,7 @@ class WorkerPool:
                 return False
             if message.word is Word.BEGUN:
                 job.begin()
+                show(ready=True, task=job.task)
             elif message.word is Word.PROGRESS:
                 job.on_progress(message.value)
             else:

@@ -75,12 +75,12 @@ class Runs:
 
         order = Backtest(bars, row.spec.params, self._folders.runs / folder)
         async with self._pool.job("backtest", order, advance) as job:
-            await job.begun()
-            at_ns = time.time_ns()
-            self.under_way.change(
-                row.id, settled=True, status=RunStatus.RUNNING, started_at_ns=at_ns
-            )
-            await self._db.write(ledger.start_run, row.id, at_ns)
+            if await job.begun():
+                at_ns = time.time_ns()
+                self.under_way.change(
+                    row.id, settled=True, status=RunStatus.RUNNING, started_at_ns=at_ns
+                )
+                await self._db.write(ledger.start_run, row.id, at_ns)
             outcome: Backtested = await job.result()
         await self._db.write(
             ledger.finish_run,
