@@ -12,7 +12,11 @@ SECONDS = 5
 
 def rows() -> list[Row]:
     ours = sse.measure("ours", CLIENTS, HZ, SECONDS)
-    delay = f"p99 {ours['p99_ms']:.1f} ms, {ours['received']:,} of {ours['expected']:,} received"
+    limit = sse.measure(sse.LIMIT, CLIENTS, HZ, SECONDS)
+    delay = (
+        f"write() alone takes {limit['cpu_us']:.1f} µs; p99 {ours['p99_ms']:.1f} ms, "
+        f"{ours['received']:,} of {ours['expected']:,} received"
+    )
     found = []
     for kind in sse.KINDS[1:]:
         peer = sse.measure(kind, CLIENTS, HZ, SECONDS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import re
 import resource
 import select
@@ -26,6 +27,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 KINDS = ("ours", "streaming_response", "fastapi_sse", "sse_starlette")
+# Not a server: what the kernel takes for the same bytes to as many sockets, and nothing else.
+LIMIT = "write_only"
 TOPIC = "backtests"
 PATH = f"/api/v1/events?topics={TOPIC}"
 MESSAGE_BYTES = 340
@@ -61,7 +64,7 @@ def ours() -> Shape:
 
     @app.get("/api/v1/events")
     async def events() -> StreamResponse:
-        return StreamResponse(hub, Topics((TOPIC,)), hz=10, session=str(next(numbers)))
+        return StreamResponse(hub, Topics((TOPIC,)), hz=10, session=str(next(numbers)), most=1)
 
     return app, lambda counts: hub.publish(TOPIC, {"b-1": item(counts)}), hub.close
 
@@ -124,6 +127,32 @@ def peer(kind: str) -> Shape:
             return Peer(lines())
 
     return app, publish, queues.clear
+
+
+def write_only(hz: float, seconds: float) -> None:
+    """The least that any server can cost: write() in a loop."""
+    sock = socket.create_server(("127.0.0.1", 0), backlog=4_096)
+    print(json.dumps({"port": sock.getsockname()[1]}), flush=True)
+    clients: list[socket.socket] = []
+    while sys.stdin not in (ready := select.select([sock, sys.stdin], [], [])[0]):
+        assert ready == [sock]
+        client, _ = sock.accept()
+        client.recv(65_536)
+        client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        clients.append(client)
+    files = [client.fileno() for client in clients]
+    began, cpu = time.monotonic(), 0.0
+    for number in range(WARM_UP + round(seconds * hz)):
+        time.sleep(max(0.0, began + number / hz - time.monotonic()))
+        if number == WARM_UP:
+            cpu = time.process_time()
+        message = json.dumps({"items": [item(number >= WARM_UP)]}).encode()
+        for file in files:
+            os.write(file, message)
+    cpu = time.process_time() - cpu
+    time.sleep(1.0)
+    print(json.dumps({"published": round(seconds * hz), "cpu_s": cpu}), flush=True)
 
 
 def serve(kind: str, hz: float, seconds: float) -> None:
@@ -215,7 +244,7 @@ class Clients:
 
 def measure(kind: str, clients: int, hz: float, seconds: float) -> dict[str, Any]:
     """CPU µs of the server per client-message; p50 and p99 ms from publish to receive."""
-    python = sys.executable if kind == "ours" else str(PEERS_PYTHON)
+    python = sys.executable if kind in {"ours", LIMIT} else str(PEERS_PYTHON)
     if not Path(python).exists():
         return {"kind": kind, "reason": "peers are not installed"}
     words = [python, str(Path(__file__)), "--serve", kind]
@@ -256,18 +285,21 @@ def measure(kind: str, clients: int, hz: float, seconds: float) -> dict[str, Any
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--serve", choices=KINDS)
+    parser.add_argument("--serve", choices=(*KINDS, LIMIT))
     parser.add_argument("--clients", type=int, default=1_000)
     parser.add_argument("--hz", type=float, default=10)
     parser.add_argument("--seconds", type=float, default=5)
     given = parser.parse_args()
+    if given.serve == LIMIT:
+        write_only(given.hz, given.seconds)
+        return
     if given.serve:
         serve(given.serve, given.hz, given.seconds)
         return
     from app.runtime import serving
 
     serving.raise_open_files()
-    for kind in KINDS:
+    for kind in (*KINDS, LIMIT):
         row = measure(kind, given.clients, given.hz, given.seconds)
         if "reason" in row:
             print(f"{kind:20} {row['reason']}")

@@ -13,7 +13,7 @@ from app.routers.api.encode import refusals
 from app.routers.render import look, viewer
 from app.runtime.desk import desk
 from app.runtime.streams.board import TOPICS, View, is_page
-from app.runtime.streams.clients import Page, Topics
+from app.runtime.streams.clients import Feed, Page, Topics
 from app.runtime.streams.hub import PAGE_HZ
 from app.runtime.streams.response import StreamResponse
 from app.security.csrf import same_origin
@@ -62,8 +62,7 @@ async def listen(
     whatever Last-Event-ID it sends."""
     if principal.is_session and not same_origin(request):
         raise Problem("forbidden")
-    feed = Topics(_topics(topics))
-    return StreamResponse(desk(request).hub, feed, hz=hz, session=principal.key)
+    return _stream(request, principal, Topics(_topics(topics)), hz)
 
 
 @router.get("/stream/{name:path}", include_in_schema=False)
@@ -78,7 +77,13 @@ async def follow(
     await look(request)
     seen = viewer(request)
     feed = Page(name, View(lang=seen.lang, zone=seen.zone))
-    return StreamResponse(desk(request).hub, feed, hz=PAGE_HZ, session=principal.key)
+    return _stream(request, principal, feed, PAGE_HZ)
+
+
+def _stream(request: Request, principal: Principal, feed: Feed, hz: int) -> StreamResponse:
+    hub = desk(request).hub
+    most = hub.limits.per_session_max if principal.is_session else hub.limits.per_token_max
+    return StreamResponse(hub, feed, hz=hz, session=principal.key, most=most)
 
 
 def _topics(words: str) -> tuple[str, ...]:

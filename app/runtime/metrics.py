@@ -92,7 +92,7 @@ class Metrics:
                     status = message["status"]
                     streams = any(
                         name == b"content-type" and value.startswith(b"text/event-stream")
-                        for name, value in message["headers"]
+                        for name, value in message.get("headers", ())
                     )
                 await send(message)
 

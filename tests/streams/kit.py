@@ -136,14 +136,15 @@ def stream_app(hub: Hub) -> FastAPI:
 
     @app.get("/events")
     async def events(topic: str = "backtests", hz: int = 10, session: str = "s") -> StreamResponse:
-        return StreamResponse(hub, Topics((topic,)), hz=hz, session=session)
+        most = hub.limits.per_session_max
+        return StreamResponse(hub, Topics((topic,)), hz=hz, session=session, most=most)
 
     @app.get("/page")
     async def page() -> StreamResponse:
         from app.runtime.streams.board import View
 
         feed = Page("backtests", View(lang="ko", zone="Asia/Seoul"))
-        return StreamResponse(hub, feed, hz=PAGE_HZ, session="s")
+        return StreamResponse(hub, feed, hz=PAGE_HZ, session="s", most=1)
 
     @app.exception_handler(Problem)
     async def refuse(_: object, problem: Exception) -> Any:

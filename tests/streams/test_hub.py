@@ -233,21 +233,23 @@ async def test_a_comment_comes_every_fifteen_seconds() -> None:
 
 @in_jumping_time
 async def test_a_stream_too_many_is_refused_and_says_when_to_come_back() -> None:
-    hub = Hub(Limits(per_session_max=2, total_max=3))
+    hub = Hub(Limits(total_max=4))
 
-    with hub.slot("ada"), hub.slot("ada"), hub.slot("bob"):
-        for session, limit in (("ada", 2), ("bob", 3), ("eve", 3)):
-            with pytest.raises(Problem) as refused, hub.slot(session):
-                pytest.fail("this stream should have been refused")
-            assert refused.value.status == 429
-            assert refused.value.values == {"limit": limit}
-            assert refused.value.retry_after_s
+    with hub.slot("ada", 2), hub.slot("ada", 2), hub.slot("program", 3):
+        with pytest.raises(Problem) as refused, hub.slot("ada", 2):
+            pytest.fail("this stream should have been refused")
+        assert refused.value.status == 429
+        assert refused.value.values == {"limit": 2}
+        assert refused.value.retry_after_s
+        with hub.slot("program", 3), pytest.raises(Problem) as refused, hub.slot("eve", 2):
+            pytest.fail("this stream should have been refused")
+        assert refused.value.values == {"limit": 4}
         assert hub.open == 3
 
     assert hub.open == 0
-    with hub.slot("ada"):
+    with hub.slot("ada", 1):
         assert hub.open == 1
-    assert hub.counts.refused == 3
+    assert hub.counts.refused == 2
 
 
 @in_jumping_time
@@ -273,7 +275,7 @@ async def test_at_the_end_everybody_is_told_and_nothing_is_sent_afterwards() -> 
 
     assert [event.name for event in wire.events()] == ["backtests", "bye"]
     assert wire.ended
-    with pytest.raises(Problem) as refused, hub.slot("late"):
+    with pytest.raises(Problem) as refused, hub.slot("late", 1):
         pytest.fail("a closed hub takes nobody")
     assert refused.value.status == 503
 

@@ -21,7 +21,7 @@ TOPICS: dict[str, str] = {
     "opportunities": "what a detector has found",
     "cycles": "arbitrage cycles and their states",
     "stats": "statistics of finished trades",
-    "backtests": "backtests, sweeps, walk-forwards and uploads with their progress",
+    "backtests": "backtests, sweeps and walk-forwards with their progress",
     "health": "state of the process, its workers, the database and the venues",
 }
 
@@ -120,12 +120,7 @@ class Board:
     def _message(self, topic: str, full: bytes, items: bytes, remove: bytes) -> bytes:
         now = datetime.fromtimestamp(self._now_ns() / 1e9, UTC)
         at = now.strftime("%Y-%m-%dT%H:%M:%S.%fZ").encode()
-        data = b'{"at":"%b","full":%b,"items":[%b],"remove":%b}' % (
-            at,
-            full,
-            items,
-            remove,
-        )
+        data = b'{"at":"%b","full":%b,"items":[%b],"remove":%b}' % (at, full, items, remove)
         return self._numbered(framing.event(topic, data))
 
     def _numbered(self, event: bytes) -> bytes:

@@ -26,6 +26,8 @@ class Limits(msgspec.Struct, frozen=True):
     """What a listener may cost."""
 
     per_session_max: int = 32
+    # A program may hand on to many what it hears; it must leave room for people all the same.
+    per_token_max: int = 1_024
     total_max: int = 2_000
     # Of one client's wire: above this nothing more is written until it has drained.
     backlog_bytes_max: int = 262_144
@@ -106,22 +108,16 @@ class Hub:
     # ------------------------------------------------------------------ who listens
 
     @contextmanager
-    def slot(self, session: str) -> Iterator[None]:
-        """A stream's place within the limits, given back whatever happens to its client."""
+    def slot(self, session: str, most: int) -> Iterator[None]:
+        """A stream's place, of `most` for its session, given back whatever happens to it."""
         limits = self.limits
         if self._closed:
             raise Problem("not_ready", retry_after_s=limits.retry_after_s)
-        for held, most in (
-            (self._sessions[session], limits.per_session_max),
-            (self.open, limits.total_max),
-        ):
-            if held >= most:
+        for held, limit in ((self._sessions[session], most), (self.open, limits.total_max)):
+            if held >= limit:
                 self.counts.refused += 1
-                raise Problem(
-                    "too_many_streams",
-                    values={"limit": most},
-                    retry_after_s=limits.retry_after_s,
-                )
+                values = {"limit": limit}
+                raise Problem("too_many_streams", values=values, retry_after_s=limits.retry_after_s)
         self.open += 1
         self._sessions[session] += 1
         try:

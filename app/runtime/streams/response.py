@@ -34,11 +34,11 @@ class Connection(Protocol):
 
 
 class StreamResponse(Response):
-    """A server-sent event stream of one feed."""
+    """A server-sent event stream of one feed. session, most: who may have how many of them."""
 
     media_type = "text/event-stream"
 
-    def __init__(self, hub: Hub, feed: Feed, *, hz: int, session: str) -> None:
+    def __init__(self, hub: Hub, feed: Feed, *, hz: int, session: str, most: int) -> None:
         self.status_code = 200
         self.background = None
         # The second name asks nginx not to hold events back.
@@ -47,11 +47,12 @@ class StreamResponse(Response):
         self._feed = feed
         self._hz = hz
         self._session = session
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The slot is taken here and not by the route: a client that goes away before the first
         # byte ends this call like any other and cannot leave a slot behind.
-        with self._hub.slot(self._session):
+        with self._hub.slot(self._session, self._most):
             head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
             await send(head)
             connection = cast("Connection | None", scope.get("extensions", {}).get(CONNECTION))
