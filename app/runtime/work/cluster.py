@@ -18,6 +18,7 @@ from app.runtime.work import remote
 from app.runtime.work.limits import CLUSTER_CONNECT_S_MAX
 from app.runtime.work.orders import Bars, Points
 
+REASON_LENGTH_MAX = 300
 CHUNKS_PER_THREAD = 2  # the next one is there when one is done
 
 
@@ -34,13 +35,15 @@ class Cluster:
         """The columns travel to every worker once; no disk is shared. Raises Problem."""
         try:
             client = await self._connected()
-            threads = sum((await client.nthreads()).values())
-            if not threads:
-                raise Problem("cluster_failed", values={"reason": "no worker is connected"})
+        except (OSError, TimeoutError) as reason:
+            raise Problem("cluster_unreachable", values={"address": self.address}) from reason
+        try:
+            await client.wait_for_workers(1, timeout=CLUSTER_CONNECT_S_MAX)
             series = await asyncio.to_thread(_in_memory, bars)
             sent = await client.scatter(series, broadcast=True, hash=False)
+            threads = sum((await client.nthreads()).values())
         except (OSError, TimeoutError) as reason:
-            raise self._unreachable() from reason
+            raise _gave_up(reason) from reason
         yield ClusterEvaluator(client, sent, bars, threads * CHUNKS_PER_THREAD)
 
     async def close(self) -> None:
@@ -60,9 +63,6 @@ class Cluster:
                     timeout=CLUSTER_CONNECT_S_MAX,
                 )
             return self._client
-
-    def _unreachable(self) -> Problem:
-        return Problem("cluster_unreachable", values={"address": self.address})
 
 
 class ClusterEvaluator:
@@ -84,10 +84,13 @@ class ClusterEvaluator:
         except Problem:
             raise
         except Exception as reason:
-            raise Problem(
-                "cluster_failed", values={"reason": f"{type(reason).__name__}: {reason}"[:300]}
-            ) from reason
+            raise _gave_up(reason) from reason
         return rows
+
+
+def _gave_up(reason: Exception) -> Problem:
+    said = f"{type(reason).__name__}: {reason}"
+    return Problem("cluster_failed", values={"reason": said[:REASON_LENGTH_MAX]})
 
 
 def _in_memory(bars: Bars) -> columns.Series:

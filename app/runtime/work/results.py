@@ -37,7 +37,7 @@ class Result:
         """One array by its name, read-only."""
         try:
             array: Array = np.load(self._folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise Problem("result_damaged", values={"file": f"{name}.npy"}) from error
         return array
 
