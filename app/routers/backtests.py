@@ -24,13 +24,17 @@ RUNS_SHOWN = 50
 STUDIES_SHOWN = 20
 CHOICES_SHOWN = 40
 PICKED_MAX = 200
+PARTS = frozenset({"runs", "studies"})
 
 router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
 Picked = Annotated[list[str], Query(max_length=PICKED_MAX)]
 
 
 @router.get("/backtests")
-async def backtests_page(request: Request, cursor: str | None = None) -> Response:
+async def backtests_page(
+    request: Request, cursor: str | None = None, part: str | None = None
+) -> Response:
+    """The whole, or the runs or studies alone when one of them came or went."""
     here, now_ns = desk(request), time.time_ns()
     rows, onward = await here.db.read(queries.list_runs, RUNS_SHOWN, cursor)
     studies = {
@@ -39,6 +43,7 @@ async def backtests_page(request: Request, cursor: str | None = None) -> Respons
     return render(
         request,
         "backtests.html",
+        part if part in PARTS else None,
         page="backtests",
         runs=[run_line(here.work.newest(row), now_ns) for row in rows],
         cursor=onward,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from app.domain.backtests import FINAL
+from app.domain.backtests import FINAL, RunStatus
 from app.domain.records import RunRow, StudyRow, UploadRow
 from app.routers.backtesting.lists import RunLine, StudyLine, run_line, study_line
 from app.routers.backtesting.watch import watch
@@ -25,18 +25,27 @@ def listener(hub: Hub) -> Callable[[str, UploadRow | RunRow | StudyRow | None], 
     """Turns the newest record of a run or a study into regions of the pages that show it."""
 
     def tell(public_id: str, record: UploadRow | RunRow | StudyRow | None) -> None:
+        if public_id.startswith("u-"):
+            return
         if record is None:
             hub.forget(page_of(public_id))
         elif isinstance(record, RunRow):
             _tell_run(hub, record)
         elif isinstance(record, StudyRow):
             _tell_study(hub, record)
+        if record is None or (not isinstance(record, UploadRow) and _is_new(record)):
+            hub.signal(LIST, "changed", {"id": public_id, "gone": record is None})
 
     return tell
 
 
 def _seen(view: View) -> Viewer:
     return Viewer(view.lang, view.zone)
+
+
+def _is_new(row: RunRow | StudyRow) -> bool:
+    """Open lists have no row for it yet."""
+    return row.status is RunStatus.QUEUED
 
 
 def _tell_run(hub: Hub, row: RunRow) -> None:
