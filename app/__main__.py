@@ -26,6 +26,7 @@ def serve(settings: Settings) -> int:
     from app.ledger.database import Database
     from app.ledger.engines import DatabaseUnusable
     from app.runtime import logs, serving
+    from app.runtime.work.folders import FolderOccupied, Folders
 
     _prepare(settings)
     held = (settings.admin_password, settings.api_token, settings.master_key)
@@ -35,8 +36,10 @@ def serve(settings: Settings) -> int:
     serving.raise_open_files()
     try:
         socket = serving.listen(settings.host, settings.port)
+        # Looked at here for one clear line; the workbench takes it for good.
+        os.close(Folders(settings.data_dir).occupy())
         asyncio.run(Database.migrate(settings.database_url))
-    except (serving.CannotListen, DatabaseUnusable) as reason:
+    except (serving.CannotListen, FolderOccupied, DatabaseUnusable) as reason:
         raise CannotStart(str(reason)) from reason
 
     from app.main import create_app

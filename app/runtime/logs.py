@@ -32,7 +32,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 
 # Loggers of libraries that would write request lines with their query, or mere chatter.
 QUIET = {
-    "uvicorn": logging.WARNING,
+    "uvicorn": logging.ERROR,  # its warnings are about requests that strangers may send
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,
     "apscheduler": logging.WARNING,

@@ -25,7 +25,6 @@ KIMP = [sys.executable, "-m", "app"]
 
 def environment(folder: Path, **names: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("KIMP_")}
-    kept.pop("NUMBA_CACHE_DIR", None)
     ours = {"DATA_DIR": str(folder / "data"), "API_TOKEN": TOKEN, "PORT": str(free_port()), **names}
     return kept | {f"KIMP_{name}": text for name, text in ours.items()}
 
@@ -108,6 +107,15 @@ def test_a_port_that_is_taken_stops_serve_with_one_line_before_anything_is_made(
     (line,) = done.stderr.splitlines()
     assert port in line
     assert not (tmp_path / "data" / "kimp.db").exists()
+
+
+async def test_a_second_kimp_in_the_same_folder_is_told_so_in_one_line(tmp_path: Path) -> None:
+    async with started(environment(tmp_path)):
+        done = await asyncio.to_thread(say, "serve", **environment(tmp_path))
+
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert str(tmp_path / "data") in line
 
 
 def test_a_database_that_does_not_answer_stops_serve_with_one_line(tmp_path: Path) -> None:
@@ -225,10 +233,13 @@ def test_the_doctor_knows_the_schema(tmp_path: Path, migrated_file: Path) -> Non
 
 
 def test_warm_compiles_the_kernels_into_the_data_folder(tmp_path: Path) -> None:
-    done = say("warm", **environment(tmp_path))
+    variables = environment(tmp_path)
+    variables.pop("NUMBA_CACHE_DIR", None)
+
+    done = say("warm", **variables)
 
     assert done.returncode == 0, done.stderr
     compiled = tmp_path / "data" / "kernels"
     assert str(compiled) in done.stdout
     assert [*compiled.rglob("*.nbi")]
-    assert lines_of(say("doctor", **environment(tmp_path)))["kernels"] == "ok"
+    assert lines_of(say("doctor", **variables))["kernels"] == "ok"
