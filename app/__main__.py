@@ -58,10 +58,10 @@ def serve(settings: Settings) -> int:
 def warm(settings: Settings) -> int:
     """Compile every kernel, so that no user waits for it."""
     _prepare(settings)
-    from app.runtime.work.warm import load as compile_kernels
+    from app.runtime.work.warm import compile_once
 
-    compile_kernels()
-    print(f"kimp's kernels are compiled in {_kernels(settings)}")
+    if compile_once(_kernels(settings)):
+        print(f"kimp's kernels are compiled in {_kernels(settings)}")
     return 0
 
 
@@ -127,7 +127,9 @@ def _prepare(settings: Settings) -> None:
 
 
 def _kernels(settings: Settings) -> Path:
-    return settings.data_dir / "kernels"
+    from app.runtime.work.folders import Folders
+
+    return Folders(settings.data_dir).kernels
 
 
 def main(words: list[str]) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 PRIVATE = 0o700
+KERNEL_SOURCES = Path(__file__).resolve().parents[2] / "backtest"
 
 
 class FolderOccupied(Exception):
@@ -35,7 +38,8 @@ class Folders:
 
     @property
     def kernels(self) -> Path:
-        return self.root / "kernels"
+        """Of these very sources: numba looks at the time of one file, not at what it imports."""
+        return self.root / "kernels" / _kernel_version()
 
     def make(self) -> None:
         for folder in (self.uploads, self.datasets, self.runs, self.kernels):
@@ -57,6 +61,15 @@ class Folders:
     def part(self, upload_id: str) -> Path:
         """The file of an upload before it has been read."""
         return self.uploads / f"{upload_id}.part"
+
+
+@cache
+def _kernel_version() -> str:
+    """A digest of everything that the kernels are compiled from."""
+    sources = hashlib.sha256()
+    for path in sorted(KERNEL_SOURCES.glob("*.py")):
+        sources.update(path.read_bytes())
+    return sources.hexdigest()[:12]
 
 
 def new_name() -> str:

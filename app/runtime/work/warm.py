@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from app.runtime.work.worker import Tasks
+
+COMPLETE = "complete"
 
 
 def load() -> Tasks:
@@ -12,3 +17,16 @@ def load() -> Tasks:
 
     warm()
     return TASKS
+
+
+def compile_once(kernels: Path) -> bool:
+    """Fill `kernels`, unless that has been done; False then. Those of other sources go."""
+    if (kernels / COMPLETE).exists():
+        return False
+    load()
+    kernels.mkdir(parents=True, exist_ok=True)
+    (kernels / COMPLETE).touch()
+    for other in kernels.parent.iterdir():
+        if other != kernels:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+    return True
