@@ -1,4 +1,4 @@
-"""The whole app in one process, spoken to without a socket: `async with running(tmp_path) as kimp`."""
+"""The whole app in one process, spoken to without a socket: `async with running(tmp_path)`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ TEXTS: dict[str, str] = {
     "stream.connecting": "연결 중",
     "stream.live": "연결됨",
     "stream.lost": "끊김",
-    "stream.banner": "{age} 동안 갱신이 없습니다. 아래 숫자는 {time}의 것입니다. 다시 연결하고 있습니다.",
+    "stream.banner": (
+        "{age} 동안 갱신이 없습니다. 아래 숫자는 {time}의 것입니다. 다시 연결하고 있습니다."
+    ),
     "stream.frozen": "멈춤, . 을 누르면 이어집니다",
     "keys": "단축키",
     "keys.title": "단축키",

@@ -72,7 +72,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "timeframes_differ": (
         "봉 간격이 서로 다릅니다",
-        "{one}의 봉은 {one_s}초, {other}의 봉은 {other_s}초입니다. 한 실행의 봉 간격은 같아야 합니다.",
+        "{one}의 봉은 {one_s}초, {other}의 봉은 "
+        "{other_s}초입니다. 한 실행의 봉 간격은 같아야 합니다.",
     ),
     "too_many_points": (
         "조합이 너무 많습니다",
@@ -110,12 +111,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "work_timeout": ("너무 오래 걸렸습니다", "이 작업의 한도는 {seconds}초입니다."),
     "cluster_unreachable": (
         "Dask 클러스터에 연결할 수 없습니다",
-        "{address}에서 응답이 없습니다. KIMP_DASK_SCHEDULER를 확인하거나, 지우고 여기서 계산하십시오.",
+        "{address}에서 응답이 없습니다. "
+        "KIMP_DASK_SCHEDULER를 확인하거나, 지우고 여기서 계산하십시오.",
     ),
     "cluster_failed": ("Dask 클러스터가 포기했습니다", "{reason}"),
     "disk_full": (
         "디스크 공간이 모자랍니다",
-        "{needed}가 필요하지만 {free}만 남았습니다. 데이터나 백테스트를 지우거나 공간을 늘리십시오.",
+        "{needed}가 필요하지만 {free}만 남았습니다. "
+        "데이터나 백테스트를 지우거나 공간을 늘리십시오.",
     ),
     "work_out_of_memory": (
         "메모리가 모자랍니다",
