@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import sqlalchemy as sa
-
 from alembic import context
+
 from app.ledger import engines
 from app.ledger.tables import metadata
 

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import sqlalchemy as sa
+from alembic import command, op
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -13,7 +14,6 @@ from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from alembic import command, op
 from app.ledger import engines
 from app.ledger.engines import DatabaseUnusable
 from app.ledger.tables import TABLE_OPTIONS
