@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.ledger import engines
 from app.ledger.database import Database
 from app.ledger.tables import metadata
+from app.runtime.work.folders import Folders
 from tests import servers
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # Machine code is compiled once for all tests, not once for every data folder.
-os.environ.setdefault(
-    "NUMBA_CACHE_DIR", str(Path(__file__).resolve().parents[1] / ".cache" / "kernels")
-)
+CACHE = Path(__file__).resolve().parents[1] / ".cache"
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Folders(CACHE).kernels))
 
 EVERY_DATABASE = (
     "sqlite",
