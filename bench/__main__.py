@@ -8,8 +8,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from app.runtime.work.folders import Folders
+
 DATA = Path(os.environ.get("KIMP_DATA_DIR", "./var")).absolute()
-os.environ.setdefault("NUMBA_CACHE_DIR", str(DATA / "kernels"))
+os.environ.setdefault("NUMBA_CACHE_DIR", str(Folders(DATA).kernels))
 
 from app.runtime import serving  # noqa: E402
 from bench import csv_reading, fanout, kernel, lists, peering, service, table  # noqa: E402
