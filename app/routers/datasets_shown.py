@@ -17,9 +17,10 @@ COLUMNS = ("time", "open", "high", "low", "close", "volume", "known_at", "rate")
 NUMBER = re.compile(r"\d[\d.,]*")
 HEAD_ROWS = 5
 # Shares of a slice's bars: from FULL on nothing is said, from PARTIAL on it is said quietly.
-# A rate rests at weekends and on holidays, so only a longer silence of it is a gap.
+# A daily rate rests at weekends and on holidays, so only a longer silence of it is a gap.
 FULL, PARTIAL = 0.9995, 0.9
-FX_FULL = 0.4
+RESTING_FULL = 0.4
+DAY_S = 86_400
 GRID_ROWS = 7
 CELL, GAP = 15, 2
 LABEL_HEIGHT = 19
@@ -74,6 +75,7 @@ class Shown:
 
     row: DatasetRow
     symbol: str
+    rests: bool
     marks: tuple[Mark, ...]
     uses: tuple[Use, ...]
 
@@ -152,8 +154,8 @@ def _said_stored(lang: Language, datasets: Sequence[DatasetRow]) -> str:
     rows = formats.number(max(dataset.facts.rows for dataset in datasets))
     if len(datasets) > 1:
         return texts.text(lang, "data.said.stored.three", rows=rows)
-    gaps, kind = datasets[0].facts.gaps, datasets[0].facts.kind
-    if kind is Kind.FX:
+    gaps = datasets[0].facts.gaps
+    if gaps and rests(datasets[0].facts):
         return texts.text(lang, "data.said.stored.fx", rows=rows, n=gaps)
     said = (
         texts.text(lang, "data.gaps.count", n=gaps) if gaps else texts.text(lang, "data.gaps.none")
@@ -164,7 +166,7 @@ def _said_stored(lang: Language, datasets: Sequence[DatasetRow]) -> str:
 def shown(row: DatasetRow, uses: Sequence[str] = ()) -> Shown:
     """One row of the table."""
     named = tuple(Use(use, PLACES[use[0]].format(id=use)) for use in uses)
-    return Shown(row, symbol(row.facts), marks(row.facts), named)
+    return Shown(row, symbol(row.facts), rests(row.facts), marks(row.facts), named)
 
 
 def symbol(facts: DatasetFacts) -> str:
@@ -187,8 +189,13 @@ def marks(facts: DatasetFacts) -> tuple[Mark, ...]:
     return tuple(found)
 
 
+def rests(facts: DatasetFacts) -> bool:
+    """Whether it is a rate that is not told at weekends and on holidays."""
+    return facts.kind is Kind.FX and (facts.timeframe_s is None or facts.timeframe_s >= DAY_S)
+
+
 def _full(facts: DatasetFacts) -> float:
-    return FX_FULL if facts.kind is Kind.FX else FULL
+    return RESTING_FULL if rests(facts) else FULL
 
 
 def grid(lang: Language, facts: DatasetFacts) -> Grid:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -15,7 +17,7 @@ DAY_NS = 86_400 * NS
 START = 1_735_689_600 * NS  # 2025-01-01
 
 
-def facts(*density: float, kind: Kind = Kind.CANDLES, **changes: object) -> DatasetFacts:
+def facts(*density: float, kind: Kind = Kind.CANDLES, **changes: Any) -> DatasetFacts:
     gaps = tuple(Gap(START, 600, 10) for part in density if part < 1)
     quality = Quality(
         coverage=sum(density) / len(density),
@@ -86,7 +88,7 @@ def test_a_stored_file_says_what_it_became() -> None:
     assert one.said == "1,440 rows · one gap"
     three = [dataset(n, facts(1)) for n in (1, 2, 3)]
     assert shown.queued("en", row, three).said == "1,440 rows · split into three series"
-    rates = shown.queued("en", row, [dataset(1, facts(0.7, 0.7, kind=Kind.FX))])
+    rates = shown.queued("en", row, [dataset(1, facts(0.7, 0.7, kind=Kind.FX, timeframe_s=86_400))])
     assert rates.said == "1,440 rates · 2 breaks (weekends, holidays)"
 
 
@@ -100,8 +102,10 @@ def test_neighbouring_holes_of_one_depth_are_one_mark() -> None:
 
 
 def test_weekends_are_no_hole_in_a_rate() -> None:
-    assert shown.marks(facts(5 / 7, 5 / 7, 4 / 7, kind=Kind.FX)) == ()
-    assert len(shown.marks(facts(5 / 7, 1 / 7, kind=Kind.FX))) == 1
+    daily = {"kind": Kind.FX, "timeframe_s": 86_400}
+    assert shown.marks(facts(5 / 7, 5 / 7, 4 / 7, **daily)) == ()
+    assert len(shown.marks(facts(5 / 7, 1 / 7, **daily))) == 1
+    assert len(shown.marks(facts(5 / 7, kind=Kind.FX, timeframe_s=60))) == 1
 
 
 def test_the_grid_runs_down_then_right_and_every_cell_says_its_span() -> None:
