@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import lzma
 import struct
 import zipfile
 import zlib
@@ -26,6 +25,17 @@ _ZIP_END = b"PK\x05\x06"
 _ZIP_END_BYTES = 22
 _ZIP_COMMENT_BYTES_MAX = 65_535
 _ZIP_ENCRYPTED = 0x1
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # a method or version that zipfile does not know
+    ValueError,
+    IndexError,
+)
+"""What zipfile raises on damaged directories and entries (found by damaging them)."""
 _SPREADSHEET = "[Content_Types].xml"
 
 
@@ -113,7 +123,7 @@ def _zip(file: BinaryIO, meter: Meter) -> Iterator[bytes]:
                 while block := member.read(BLOCK_BYTES):
                     meter.done = min(file.tell(), meter.total)
                     yield block
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+    except _ZIP_ERRORS as error:
         raise refuse("zip_broken", value=str(error), expected="a whole zip file") from error
 
 
@@ -124,7 +134,7 @@ def _only_entry(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     entries = [
         entry
         for entry in archive.infolist()
-        if not entry.is_dir() and not entry.filename.startswith("__MACOSX/")
+        if not entry.filename.endswith("/") and not entry.filename.startswith("__MACOSX/")
     ]
     if len(entries) != 1:
         raise refuse("zip_not_single", value=str(len(entries)), expected="1 file")

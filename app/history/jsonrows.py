@@ -71,9 +71,9 @@ def rows(found: Iterable[tuple[int, Any]], names: tuple[str, ...]) -> Iterator[R
     """Objects (or plain arrays) as fields in the order of `names`; a missing key is empty."""
     for line, item in found:
         if isinstance(item, dict):
-            yield line, [_text(item.get(name)) for name in names]
+            yield line, [_text(item.get(name), line) for name in names]
         elif isinstance(item, list):
-            yield line, [_text(value) for value in item]
+            yield line, [_text(value, line) for value in item]
         else:
             raise _broken(line, str(item))
 
@@ -81,16 +81,22 @@ def rows(found: Iterable[tuple[int, Any]], names: tuple[str, ...]) -> Iterator[R
 def names_of(item: Any, line: int) -> tuple[str, ...] | None:
     """The columns of the first row; None for a plain array, which names nothing."""
     if isinstance(item, dict):
-        return tuple(item)
+        return tuple(_text(name, line) for name in item)
     if isinstance(item, list):
         return None
     raise _broken(line, str(item))
 
 
-def _text(value: object) -> str:
+def _text(value: object, line: int) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:  # half a surrogate pair, written as an escape
+            raise _broken(line, ascii(text)) from error
+    return text
 
 
 def _skip(text: str, at: int, line: int, passed: str) -> tuple[int, int]:

@@ -56,8 +56,11 @@ def head(folder: Path, n: int) -> list[dict[str, int | float]]:
 
 
 def around(source: Path, _name: str, row: int, n: int) -> list[tuple[int, str]]:
-    """(line, text) of the refused row and of n lines on either side, as decoded."""
-    lines = in_its_encoding(source, lambda file: file.text_around(row, n))
+    """(line, text) of a refused row and of n lines on either side; none where that is no text."""
+    try:
+        lines = in_its_encoding(source, lambda file: file.text_around(row, n))
+    except Problem:
+        return []
     return [(line, _short(text)) for line, text in lines]
 
 

@@ -85,6 +85,15 @@ def test_a_row_that_never_ends_is_given_up() -> None:
     assert caught.value.code in ("json_broken", "field_too_long")
 
 
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    for item in ({"a": "\ud800"}, ["\udfff"]):
+        with pytest.raises(Problem) as caught:
+            list(jsonrows.rows([(3, item)], ("a",)))
+        assert (caught.value.code, place(caught.value).row) == ("json_broken", 3)
+    with pytest.raises(Problem):
+        jsonrows.names_of({"\ud800": 1}, 1)
+
+
 def test_a_row_that_is_no_row() -> None:
     with pytest.raises(Problem):
         list(jsonrows.rows([(4, "text")], ("a",)))

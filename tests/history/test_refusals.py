@@ -210,6 +210,9 @@ def test_a_field_just_over_the_limit_in_a_column_that_nobody_reads(room: Room) -
     assert room.read_one(fits, timeframe_s=60).facts.rows == 1
     problem = room.refusal_place(csv([f"{GOOD},{'x' * 4097}"], header), timeframe_s=60)
     assert (problem.row, problem.column) == (2, "note")
+    for length in (4_097, 200_000):
+        quoted = csv([f'{GOOD},"{"x" * length}"'], header)
+        assert room.refusal_code(quoted, timeframe_s=60) == "field_too_long"
 
 
 @pytest.mark.parametrize(

@@ -138,3 +138,4 @@ def test_the_lines_around_a_refused_row(room: Room) -> None:
     assert [line for line, _ in preview.around(file, "candles.csv", 1, 2)] == [1, 2, 3]
     korean = room.save(csv(["한,1", "글,2"], "이름,값").decode().encode("cp949"))
     assert preview.around(korean, "x.csv", 2, 1)[1] == (2, "한,1")
+    assert preview.around(room.save(b"a,b\n1,\xff\n"), "x.csv", 2, 1) == []
