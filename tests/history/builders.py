@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.domain.datasets import DatasetFacts, Hints
 from app.domain.problems import FieldError, Problem
@@ -18,6 +19,8 @@ from app.history.reader import read_file
 
 START = datetime(2024, 3, 1, 9, 0, tzinfo=UTC)
 NS = 1_000_000_000
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For properties: a loaded machine is no failure."""
 HEADER = "timestamp,open,high,low,close,volume"
 
 

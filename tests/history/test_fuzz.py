@@ -10,13 +10,13 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.problems import Problem
 from app.history import preview
 from app.history.columns import PART_SUFFIX
-from tests.history.builders import Room, csv, rows
+from tests.history.builders import UNHURRIED, Room, csv, rows
 
 PLAIN = csv(rows(12))
 FX = csv([f'2024-05-{day},"1,37{day % 10}.5",.' for day in range(10, 30)], "Date,Price,Open")
@@ -88,7 +88,7 @@ HINTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(UNHURRIED, max_examples=150)
 @given(damaged(), HINTS)
 def test_a_damaged_file_is_stored_or_refused(content: bytes, hints: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.problems import Problem
 from app.history import jsonrows, lines
-from tests.history.builders import place
+from tests.history.builders import UNHURRIED, place
 
 OBJECTS = st.lists(
     st.dictionaries(
@@ -28,6 +28,7 @@ def read(content: bytes, chunk_bytes: int = 1_000_000) -> list[tuple[int, Any]]:
     return list(jsonrows.items(lines.chunks([content], "utf-8", chunk_bytes=chunk_bytes)))
 
 
+@UNHURRIED
 @given(OBJECTS, st.sampled_from([None, 0, 2]), st.integers(1, 50))
 def test_items_are_those_of_the_json_module(
     objects: list[dict[str, Any]], indent: int | None, chunk_bytes: int

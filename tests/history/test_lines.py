@@ -10,7 +10,7 @@ from app.domain.problems import Problem
 from app.history import lines
 from app.history.limits import LINE_BYTES_MAX
 from app.history.lines import Chunk, Undecodable
-from tests.history.builders import place
+from tests.history.builders import UNHURRIED, place
 
 
 def blocks_of(content: bytes, size: int) -> list[bytes]:
@@ -28,6 +28,7 @@ TEXTS = st.lists(
 )
 
 
+@UNHURRIED
 @given(TEXTS, st.sampled_from(["\n", "\r\n", "\r"]), st.integers(1, 40), st.integers(1, 60))
 def test_the_cut_into_blocks_and_chunks_changes_nothing(
     texts: list[str], end: str, block: int, chunk: int
@@ -43,6 +44,7 @@ def test_the_cut_into_blocks_and_chunks_changes_nothing(
         line += each.text.count(b"\n")
 
 
+@UNHURRIED
 @given(st.integers(1, 9))
 def test_mixed_line_ends_that_fall_between_blocks(block: int) -> None:
     content = b"a\r\nb\rc\n\r\nd\r"

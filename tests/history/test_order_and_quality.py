@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.history import order, quality
-from tests.history.builders import NS, START, Room, csv, ns, rows
+from tests.history.builders import NS, START, UNHURRIED, Room, csv, ns, rows
 
 
 def at(*seconds: int) -> list[str]:
@@ -77,6 +77,7 @@ def test_the_same_instant_in_two_spellings_is_one_bar(room: Room) -> None:
     assert (facts.rows, facts.duplicates) == (2, 1)
 
 
+@UNHURRIED
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60))
 def test_order_agrees_with_sorting_by_hand(minutes: list[int]) -> None:
     time_ns = np.array(minutes, np.int64) * 60 * NS
@@ -90,6 +91,7 @@ def test_order_agrees_with_sorting_by_hand(minutes: list[int]) -> None:
     assert found.is_sorted == (minutes == sorted(minutes))
 
 
+@UNHURRIED
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=80))
 def test_the_common_gap_agrees_with_counting(gaps: list[int]) -> None:
     most = max(gaps.count(gap) for gap in gaps)

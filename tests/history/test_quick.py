@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.domain.datasets import Hints
@@ -15,7 +15,7 @@ from app.history import detect, dialect, quick, slow
 from app.history.blocks import Block, Seen
 from app.history.lines import Chunk, Undecodable, chunks
 from app.history.times import Clock
-from tests.history.builders import HEADER, csv, rows
+from tests.history.builders import HEADER, UNHURRIED, csv, rows
 
 PLAN = detect.detect(dialect.read(Chunk(csv(rows()), 1)), "x.csv", Hints())
 SPELLINGS = (
@@ -86,6 +86,7 @@ def good_files(draw: st.DrawFn) -> bytes:
     return csv(lines, None)
 
 
+@UNHURRIED
 @given(good_files())
 def test_good_files_are_read_alike(text: bytes) -> None:
     quickly, slowly = both(text)
@@ -113,7 +114,7 @@ def mutated_files(draw: st.DrawFn) -> bytes:
     return text.encode() or b"\n"
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(UNHURRIED, max_examples=400)
 @given(mutated_files())
 def test_the_quick_reader_accepts_only_what_the_slow_one_does(text: bytes) -> None:
     try:

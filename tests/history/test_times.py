@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.history import times
 from app.history.times import Clock, DateOrder, Form, Moment
+from tests.history.builders import UNHURRIED
 
 DAY = 86_400
 
@@ -67,6 +68,7 @@ def test_what_is_no_time(text: str) -> None:
     )
 
 
+@UNHURRIED
 @given(
     st.datetimes(datetime(1975, 1, 1), datetime(2100, 12, 31)),
     st.sampled_from([1, 10**3, 10**6, 10**9]),
@@ -76,6 +78,7 @@ def test_the_unit_of_an_epoch_follows_from_its_size(moment: datetime, unit: int)
     assert times.parse(str(seconds * unit)) == Moment(seconds * times.NS_PER_S, 0, Form.EPOCH)
 
 
+@UNHURRIED
 @given(
     st.datetimes(datetime(1950, 1, 2), datetime(2100, 12, 31)),
     st.integers(-14 * 60, 14 * 60),
