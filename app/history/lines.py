@@ -104,11 +104,13 @@ def _newlines(decoded: Iterable[bytes]) -> Iterator[bytes]:
         held = text[-1:] if text.endswith(b"\r") else b""
         if held:
             text = text[:-1]
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        yield text
+        yield _one_end(text)
     if held:
-        yield held.replace(b"\r", b"\n")
+        yield _one_end(held)
+
+
+def _one_end(text: bytes) -> bytes:
+    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in text else text
 
 
 def _utf8(raw: bytes, encoding: str, first_line: int) -> bytes:
