@@ -56,6 +56,8 @@
   };
   const word = byId('goto-word');
   if (word) {
+    const byNumber = byId('goto-id');
+    const places = JSON.parse(byNumber.dataset.places);
     const rows = [...document.querySelectorAll('#goto-list > li')];
     let at = 0;
     const shown = () => rows.filter(row => !row.hidden);
@@ -68,6 +70,14 @@
     };
     const filter = () => {
       for (const row of rows) row.hidden = !found(row.querySelector('a').textContent, word.value);
+      /* An id leads to its thing: d-31, b-193. */
+      const id = /^([a-z])-[1-9][0-9]*$/.exec(word.value.trim().toLowerCase());
+      byNumber.hidden = !(id && places[id[1]]);
+      if (!byNumber.hidden) {
+        const link = byNumber.querySelector('a');
+        link.textContent = id[0];
+        link.href = places[id[1]] + id[0];
+      }
       at = 0;
       mark();
     };

@@ -32,6 +32,14 @@ async def test_go_to_finds_by_a_part_of_the_name_and_says_when_nothing_is_called
     await expect(page).to_have_url(re.compile(r"/settings$"))
 
 
+async def test_an_id_leads_to_its_thing(open_page: Open, sample: None) -> None:
+    page = await open_page("/")
+    await page.keyboard.press("/")
+    await page.fill("#goto-word", "d-1")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(r"/data/d-1$"))
+
+
 async def test_arrows_choose_and_escape_closes(open_page: Open) -> None:
     page = await open_page("/")
     await page.keyboard.press("/")

@@ -15,7 +15,7 @@ TEXTS: dict[str, str] = {
     "page.setup": "First run",
     "page.error": "Problem",
     "find": "Go to, search",
-    "find.placeholder": "Page or action",
+    "find.placeholder": "Page, action or an id such as b-12",
     "find.none": "Nothing is called that.",
     "find.hint": "↑ ↓ choose · Enter opens · Esc closes",
     "mode.paper": "PAPER",

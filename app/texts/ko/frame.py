@@ -15,7 +15,7 @@ TEXTS: dict[str, str] = {
     "page.setup": "첫 실행",
     "page.error": "문제",
     "find": "이동·검색",
-    "find.placeholder": "페이지나 할 일, 초성도 됩니다",
+    "find.placeholder": "페이지, 할 일, 번호(b-12) · 초성도 됩니다",
     "find.none": "그런 이름은 없습니다.",
     "find.hint": "↑ ↓ 고르기 · Enter 열기 · Esc 닫기",
     "mode.paper": "PAPER",
