@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -53,6 +54,10 @@ def devour(ticket: Ticket, payload: None) -> NoReturn:
     raise MemoryError
 
 
+def fill(ticket: Ticket, payload: None) -> NoReturn:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def load() -> Tasks:
     return {
         "echo": echo,
@@ -63,6 +68,7 @@ def load() -> Tasks:
         "refuse": refuse,
         "crash": crash,
         "devour": devour,
+        "fill": fill,
     }
 
 

@@ -81,7 +81,8 @@ async def test_a_refusal_crosses_the_border_as_the_problem_it_was(pool: WorkerPo
 
 
 @pytest.mark.parametrize(
-    ("task", "code"), [("crash", "internal_error"), ("devour", "work_out_of_memory")]
+    ("task", "code"),
+    [("crash", "internal_error"), ("devour", "work_out_of_memory"), ("fill", "disk_full")],
 )
 async def test_a_broken_task_fails_alone(pool: WorkerPool, task: str, code: str) -> None:
     with pytest.raises(Problem) as failed:

@@ -58,7 +58,8 @@ def _facts(row: RunRow, now_ns: int, seen: Viewer) -> Iterator[tuple[str, str]]:
     yield _say("report.made", seen), f"{formats.second(now_ns, ZONE)} {ZONE}"
     yield _say("report.bars", seen), formats.number(row.bars)
     if row.spec.start_ns is not None or row.spec.end_ns is not None:
-        days = [formats.day(ns, ZONE) if ns else "…" for ns in (row.spec.start_ns, row.spec.end_ns)]
+        ends = (row.spec.start_ns, row.spec.end_ns)
+        days = ["…" if ns is None else formats.day(ns, ZONE) for ns in ends]
         yield _say("report.period", seen), " → ".join(days)
     yield "kimp", row.id
 

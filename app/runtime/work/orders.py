@@ -14,6 +14,7 @@ from app.domain.records import Metrics, StudyWindow
 from app.texts import Language
 
 Point = dict[str, float]
+Span = tuple[int, int, int, int]  # train start, train end, test start, test end; ns
 
 
 class Ingest(msgspec.Struct, frozen=True):
@@ -108,7 +109,7 @@ class Walk(msgspec.Struct, frozen=True):
 
     bars: Bars
     params: Params
-    windows: tuple[tuple[int, int, int, int], ...]
+    windows: tuple[Span, ...]
     chosen: tuple[Point, ...]
     trained: tuple[Metrics, ...]
     axes: tuple[Axis, ...]

@@ -20,7 +20,7 @@ from app.runtime.work.cluster import Cluster
 from app.runtime.work.evaluators import Chunk, Evaluator, LocalEvaluator, evaluate_all
 from app.runtime.work.folders import Folders, new_name
 from app.runtime.work.limits import NOTE_INTERVAL_S, STUDIES_AT_ONCE, STUDIES_QUEUED_MAX
-from app.runtime.work.orders import Bars, Point, Walk, Walked, Windows
+from app.runtime.work.orders import Bars, Point, Span, Walk, Walked, Windows
 from app.runtime.work.pool import WorkerPool
 from app.runtime.work.runs import bars_of
 from app.runtime.work.undertakings import Entries, Undertakings
@@ -153,7 +153,7 @@ class Studies:
         spec = row.spec
         params, grid = spec.run.params, points(spec.axes)
         assert spec.train_days and spec.test_days and spec.step_days
-        windows: tuple[tuple[int, int, int, int], ...] = await self._pool.run(
+        windows: tuple[Span, ...] = await self._pool.run(
             "windows", Windows(bars, spec.train_days, spec.test_days, spec.step_days)
         )
         done = 0

@@ -33,6 +33,7 @@ from app.runtime.work.orders import (
     Points,
     Report,
     Sample,
+    Span,
     Stored,
     Walk,
     Walked,
@@ -63,7 +64,7 @@ def ingest(ticket: Ticket, order: Ingest) -> tuple[Stored, ...]:
     return tuple(Stored(folder, facts) for folder, facts in stored)
 
 
-def make_sample(ticket: Ticket, order: Sample) -> tuple[Stored, ...]:  # noqa: ARG001
+def make_sample(_ticket: Ticket, order: Sample) -> tuple[Stored, ...]:
     """The built-in sample → datasets on disk."""
     folders = iter(order.folders)
     stored = sample.make_sample(order.out, lambda: next(folders))
@@ -109,7 +110,7 @@ def points(ticket: Ticket, order: Points) -> list[Figures]:
     )
 
 
-def windows(ticket: Ticket, order: Windows) -> tuple[tuple[int, int, int, int], ...]:  # noqa: ARG001
+def windows(_ticket: Ticket, order: Windows) -> tuple[Span, ...]:
     """(train start, train end, test start, test end) of each, ns."""
     aligned = alignments.of(order.bars)
     days = (order.train_days, order.test_days, order.step_days)
@@ -119,7 +120,7 @@ def windows(ticket: Ticket, order: Windows) -> tuple[tuple[int, int, int, int], 
     )
 
 
-def walk(ticket: Ticket, order: Walk) -> Walked:  # noqa: ARG001
+def walk(_ticket: Ticket, order: Walk) -> Walked:
     """The joined test windows of a walk-forward."""
     spans = [walkforward.Window(*window) for window in order.windows]
     walked = walkforward.stitch(
@@ -148,7 +149,7 @@ def walk(ticket: Ticket, order: Walk) -> Walked:  # noqa: ARG001
     return Walked(judged, walked.metrics)
 
 
-def resample(ticket: Ticket, order: Bootstrap) -> dict[str, Any]:  # noqa: ARG001
+def resample(_ticket: Ticket, order: Bootstrap) -> dict[str, Any]:
     """Bands of the bootstrap of a run's cycle order."""
     pnls = Result(order.folder).array("cycles")["pnl_krw"]
     return bootstrap(pnls, order.initial_krw, order.n, order.seed)
@@ -171,7 +172,7 @@ def look_ahead(ticket: Ticket, order: Lookahead) -> dict[str, Any]:
     return lookahead(build, order.params)
 
 
-def draw(ticket: Ticket, order: Report) -> str:  # noqa: ARG001
+def draw(_ticket: Ticket, order: Report) -> str:
     """A run's report."""
     result, words = Result(order.folder), order.words
     names = (*CURVES, "benchmark_krw")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.domain.problems import Problem
+from app.texts import formats
 
 PROGRESS_INTERVAL_S = 0.02  # at most 50 progress messages a second reach the service
 NICENESS = 5  # pages and feeds go before computations
@@ -126,5 +128,8 @@ def _perform(task: Task, ticket: Ticket, payload: object) -> Message:
         return Message(Word.REFUSED, ticket.number, problem)
     except MemoryError:
         return Message(Word.REFUSED, ticket.number, Problem("work_out_of_memory"))
-    except Exception:  # noqa: BLE001 - our bug: the service logs it and the job fails
+    except Exception as error:  # noqa: BLE001 - our bug: the service logs it and the job fails
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            full = Problem("disk_full", values={"free": formats.size(0)})
+            return Message(Word.REFUSED, ticket.number, full)
         return Message(Word.CRASHED, ticket.number, traceback.format_exc())
