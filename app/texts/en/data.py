@@ -149,8 +149,7 @@ TEXTS: dict[str, str] = {
     ),
     "empty.guide": "How it works",
     "empty.step1": (
-        "No files at hand? The built-in sample makes all three in two seconds, labelled "
-        "SYNTHETIC."
+        "No files at hand? The built-in sample makes all three in two seconds, labelled SYNTHETIC."
     ),
     "empty.step2": "Or drop an Upbit file, a Binance file and a rate on the left.",
     "empty.step3": "Then choose them here and press Backtest.",
