@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -111,14 +111,18 @@ def align(
     timeframe_s: int,
     start_ns: int | None = None,
     end_ns: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Aligned:
-    """The bars at which both venues have a candle, f(t) is known and start <= t < end."""
+    """The bars at which both venues have a candle, f(t) is known and start <= t < end.
+
+    Progress is told in coins; the callback may raise to give up.
+    """
     assert len({coin.base for coin in coins}) == len(coins), "a coin is given twice"
     timeframe_ns = timeframe_s * SECOND_NS
     first_ns = int(fx.known_at_ns[0]) if fx.known_at_ns.size else np.iinfo(np.int64).max
     first_ns = max(first_ns, first_ns if start_ns is None else start_ns)
     ordered = sorted(coins, key=lambda coin: coin.base)
-    met = [_meet(coin, first_ns, end_ns, timeframe_ns) for coin in ordered]
+    met = [_meet(coin, first_ns, end_ns, timeframe_ns) for coin in _telling(ordered, on_progress)]
     time = _union([bars.time for bars in met])
     rate, _ = _known(fx, time)
     rate_close, known_at = _known(fx, time + timeframe_ns)
@@ -147,6 +151,16 @@ def align(
         fx_known_at=known_at,
         expected_bars=sum(bars.expected for bars in met),
     )
+
+
+def _telling(
+    coins: Sequence[Coin], on_progress: Callable[[int, int], None] | None
+) -> Iterator[Coin]:
+    """The coins one after the other; each is told when the next one is asked for."""
+    for place, coin in enumerate(coins, start=1):
+        yield coin
+        if on_progress:
+            on_progress(place, len(coins))
 
 
 def until(coins: Sequence[Coin], fx: Fx, cut_ns: int) -> tuple[list[Coin], Fx]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -36,6 +37,15 @@ def _fx(bars: Bars) -> Fx:
     return Fx(columns.get("known_at"), columns.get("rate"))
 
 
+def most_bars(bars: Bars) -> int:
+    """No coin has more bars than the shorter of its two files has rows."""
+    return sum(min(_rows(coin.krw), _rows(coin.glob)) for coin in bars.coins)
+
+
+def _rows(folder: Path) -> int:
+    return len(open_columns(folder).get("time"))
+
+
 class Alignments:
     """Of one process: the newest alignments while they are small enough together.
 
@@ -47,12 +57,18 @@ class Alignments:
         self._kept: dict[Bars, Aligned] = {}
         self._lock = threading.Lock()  # a Dask worker has several threads
 
-    def of(self, bars: Bars, read: Callable[[Bars], Series] = series) -> Aligned:
+    def of(
+        self,
+        bars: Bars,
+        read: Callable[[Bars], Series] = series,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Aligned:
         """Datasets never change once they are stored, so what was aligned stays right."""
         with self._lock:
             found = self._kept.pop(bars, None)
             if found is None:
-                found = align(*read(bars), bars.timeframe_s, bars.start_ns, bars.end_ns)
+                coins, fx = read(bars)
+                found = align(coins, fx, bars.timeframe_s, bars.start_ns, bars.end_ns, on_progress)
             self._kept[bars] = found
             while len(self._kept) > 1 and sum(map(_bytes, self._kept.values())) > self._bytes_max:
                 del self._kept[next(iter(self._kept))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -49,16 +49,23 @@ class Result:
         return {name: columns[name] for name in names}
 
 
-def write_result(folder: Path, arrays: Mapping[str, Array], document: object) -> None:
-    """All of it becomes visible at once, or nothing."""
+def write_result(
+    folder: Path,
+    arrays: Mapping[str, Array],
+    document: object,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """All of it becomes visible at once, or nothing. Progress is told in arrays."""
     part = folder.with_name(folder.name + PART_SUFFIX)
     part.mkdir(parents=True)
     try:
-        for name, array in arrays.items():
+        for place, (name, array) in enumerate(arrays.items(), start=1):
             with (part / f"{name}.npy").open("xb") as file:
                 np.save(file, array, allow_pickle=False)
                 file.flush()
                 os.fsync(file.fileno())
+            if on_progress:
+                on_progress(place, len(arrays))
         with (part / DOCUMENT).open("xb") as file:
             file.write(msgspec.json.encode(document))
             file.flush()

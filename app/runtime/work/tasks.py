@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.backtest import views, walkforward
@@ -21,7 +21,7 @@ from app.domain.backtests import Params
 from app.domain.problems import Problem
 from app.domain.records import StudyWindow
 from app.history import preview, reader, sample
-from app.runtime.work.bars import Alignments, series
+from app.runtime.work.bars import Alignments, most_bars, series
 from app.runtime.work.limits import INGEST_BYTES_MAX, LINES_AROUND
 from app.runtime.work.orders import (
     Backtest,
@@ -72,20 +72,17 @@ def make_sample(_ticket: Ticket, order: Sample) -> tuple[Stored, ...]:
 
 
 def backtest(ticket: Ticket, order: Backtest) -> Backtested:
-    """One run. Progress: (bars done, bars in all)."""
-    aligned = alignments.of(order.bars)
-    result = run(aligned, order.params, lambda done, total: ticket.progress((done, total)))
+    """One run: aligned, played, written. Progress: (bars done, bars in all).
+
+    A bar counts a third in each of the three; while it is aligned, how many there will be is not
+    known, only that no coin can have more than the shorter of its two files.
+    """
+    most = most_bars(order.bars)
+    aligned = alignments.of(order.bars, on_progress=_third(ticket, 0, most))
+    result = run(aligned, order.params, _third(ticket, 1, aligned.bars))
     write_result(
         order.out,
-        {
-            "time_s": result.columns["time_s"],
-            "equity_krw": result.columns["equity_krw"],
-            "drawdown_pct": result.columns["drawdown_pct"],
-            "premium_bps": result.columns["premium_bps"],
-            "benchmark_krw": result.columns["benchmark_krw"],
-            "cycles": result.cycles,
-            "fills": result.fills,
-        },
+        {**result.columns, "cycles": result.cycles, "fills": result.fills},
         {
             "bases": result.bases,
             "metrics": result.metrics,
@@ -94,8 +91,18 @@ def backtest(ticket: Ticket, order: Backtest) -> Backtested:
             "checks": [check._asdict() for check in checks(aligned, order.params, result)],
             **_views(result.columns, result.cycles, result.bases, order.params),
         },
+        _third(ticket, 2, aligned.bars),
     )
     return Backtested(result.bars, result.metrics, result.open_cycle)
+
+
+def _third(ticket: Ticket, number: int, bars: int) -> Callable[[int, int], None]:
+    """Tells progress of one third as bars of the whole."""
+
+    def tell(done: int, total: int) -> None:
+        ticket.progress((round(bars * (number + done / max(total, 1)) / 3), bars))
+
+    return tell
 
 
 def points(ticket: Ticket, order: Points) -> list[Figures]:
@@ -128,14 +135,7 @@ def walk(_ticket: Ticket, order: Walk) -> Walked:
     )
     write_result(
         order.out,
-        {
-            "time_s": walked.columns["time_s"],
-            "equity_krw": walked.columns["equity_krw"],
-            "drawdown_pct": walked.columns["drawdown_pct"],
-            "premium_bps": walked.columns["premium_bps"],
-            "cycles": walked.cycles,
-            "fills": walked.fills,
-        },
+        {**walked.columns, "cycles": walked.cycles, "fills": walked.fills},
         {
             "bases": walked.bases,
             "drift": walkforward.drift(order.axes, walked.windows),
