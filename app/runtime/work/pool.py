@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import multiprocessing
+import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ class _Worker:
         self.inbox: asyncio.Queue[Message | None] = asyncio.Queue()
         self.loop = asyncio.get_running_loop()
         self.loop.add_reader(connection.fileno(), self._read)
+        # uvloop makes what it watches non-blocking, and a message larger than the pipe would tear
+        os.set_blocking(connection.fileno(), True)
 
     def _read(self) -> None:
         try:
