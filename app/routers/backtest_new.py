@@ -22,7 +22,7 @@ from app.routers.backtesting import form as forms
 from app.routers.backtesting.form import Complaint, Draft
 from app.routers.backtesting.lists import run_line, study_path
 from app.routers.backtesting.numbers import write
-from app.routers.backtesting.plan import plan
+from app.routers.backtesting.plan import plan, venue_name
 from app.routers.backtesting.strip import OBJECTIVES
 from app.routers.render import Viewer, render, viewer
 from app.runtime.desk import Desk, desk
@@ -214,7 +214,7 @@ def _coin(base: str, won: list[DatasetRow], dollar: list[DatasetRow], seen: View
 def _choice(row: DatasetRow, seen: Viewer, *, pair: bool = False) -> Choice:
     """What tells datasets apart stands first: a narrow list shows only that."""
     facts = row.facts
-    words = [(facts.venue or row.file_name).capitalize()]
+    words = [venue_name(facts.venue, seen) or row.file_name]
     if pair:
         words.append(f"{facts.base or formats.UNKNOWN}/{facts.quote or formats.UNKNOWN}")
     if facts.timeframe_s is not None:

@@ -17,9 +17,8 @@ from starlette.responses import RedirectResponse, Response
 from app import texts
 from app.domain.backtests import RunSpec, RunStatus
 from app.domain.problems import Problem
-from app.domain.records import DatasetRow, RunRow, StudyKind, StudyRow
+from app.domain.records import RunRow, StudyKind, StudyRow
 from app.ledger import queries
-from app.ledger.queries import Connection
 from app.routers.backtesting import believe, cycle_table, summary
 from app.routers.backtesting.lists import run_line
 from app.routers.backtesting.result import shown
@@ -45,7 +44,7 @@ async def backtest_page(request: Request, run_id: str, part: str | None = None) 
     if part == "cycles":
         table = await _cycles(request, here, row, seen)
         return render(request, "backtest.html", "cycles", run=row, cycles=table)
-    sets = await here.db.read(_sets, row.spec)
+    sets = await summary.datasets_of(here, row.spec)
     context: dict[str, Any] = {}
     if row.status is RunStatus.COMPLETED:
         context = await _completed(request, here, row, seen)
@@ -66,7 +65,7 @@ async def backtest_page(request: Request, run_id: str, part: str | None = None) 
 
 async def _completed(request: Request, here: Desk, row: RunRow, seen: Viewer) -> dict[str, Any]:
     result = await here.work.result(row.id)
-    walkforward = await here.db.read(_walkforward_of, row.spec)
+    walkforward = await _walkforward_of(here, row.spec)
     time_s = result.array("time_s")
     span = (int(time_s[0]), int(time_s[-1])) if len(time_s) else (0, 0)
     return {
@@ -213,22 +212,18 @@ def _points_around(spec: RunSpec) -> tuple[dict[str, float], ...]:
     return tuple(here | {name: here[name] + step * k} for name in here for k in NEIGHBOUR_STEPS)
 
 
-def _sets(conn: Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
-    found = (queries.get_dataset(conn, name) for name in summary.dataset_names(spec))
-    return {row.id: row for row in found if row is not None}
-
-
-def _walkforward_of(conn: Connection, spec: RunSpec) -> StudyRow | None:
+async def _walkforward_of(here: Desk, spec: RunSpec) -> StudyRow | None:
     """The newest walk-forward over the same coins, data and style, if one has completed."""
-    rows, _ = queries.list_studies(
-        conn, STUDIES_LOOKED_AT, None, StudyKind.WALKFORWARD, {RunStatus.COMPLETED}
+    rows, _ = await here.db.read(
+        queries.list_studies,
+        STUDIES_LOOKED_AT,
+        None,
+        StudyKind.WALKFORWARD,
+        {RunStatus.COMPLETED},
     )
-    for row in rows:
-        other = row.spec.run
-        same_rules = (other.params.style, other.params.direction) == (
-            spec.params.style,
-            spec.params.direction,
-        )
-        if (other.markets, other.fx) == (spec.markets, spec.fx) and same_rules:
-            return row
-    return None
+    return next((row for row in rows if _ground(row.spec.run) == _ground(spec)), None)
+
+
+def _ground(spec: RunSpec) -> tuple[object, ...]:
+    """What must be equal for one result to say something about another."""
+    return spec.markets, spec.fx, spec.params.style, spec.params.direction

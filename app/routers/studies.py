@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -16,9 +15,8 @@ from starlette.responses import RedirectResponse, Response
 from app import texts
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.problems import Problem
-from app.domain.records import DatasetRow, StudyKind, StudyPointRow, StudyRow
+from app.domain.records import StudyKind, StudyPointRow, StudyRow
 from app.ledger import queries
-from app.ledger.queries import Connection
 from app.routers.backtesting import heat, summary, windows
 from app.routers.backtesting.grid import Grid
 from app.routers.backtesting.lists import study_line
@@ -48,7 +46,7 @@ async def sweep_page(request: Request, study_id: str, part: str | None = None) -
     points = await here.work.points(row)
     grid = Grid(row.spec.axes, {point.index: point for point in points}, row.spec.objective)
     looked = heat.look_of(request.query_params, grid)
-    sets = await here.db.read(_sets, row.spec.run)
+    sets = await summary.datasets_of(here, row.spec.run)
     path, query = f"/sweeps/{row.id}", request.url.query
     return render(
         request,
@@ -88,7 +86,7 @@ async def open_point(request: Request, study_id: str) -> Response:
 async def walkforward_page(request: Request, study_id: str) -> Response:
     here, seen, now_ns = desk(request), viewer(request), time.time_ns()
     row = await _find(here, study_id, StudyKind.WALKFORWARD)
-    sets = await here.db.read(_sets, row.spec.run)
+    sets = await summary.datasets_of(here, row.spec.run)
     initial = row.spec.run.params.initial_capital_krw
     money = summary.money(seen.lang, initial)
     metrics = row.metrics or {}
@@ -164,11 +162,6 @@ async def _find(here: Desk, study_id: str, kind: StudyKind) -> StudyRow:
     if row is None or row.kind is not kind:
         raise Problem("not_found")
     return here.work.newest(row)
-
-
-def _sets(conn: Connection, spec: RunSpec) -> Mapping[str, DatasetRow]:
-    found = (queries.get_dataset(conn, name) for name in summary.dataset_names(spec))
-    return {row.id: row for row in found if row is not None}
 
 
 def _spec_of(study: StudySpec, point: StudyPointRow) -> RunSpec:

@@ -83,7 +83,7 @@ def plan(draft: Draft, sets: Mapping[str, DatasetRow], seen: Viewer) -> Plan:
     if any(sets[name].facts.synthetic for name in _names(run) if name in sets):
         advice.append(words("advice.synthetic"))
     return Plan(
-        sentence=_sentence(draft, sets, words),
+        sentence=_sentence(draft, sets, words, seen),
         facts=_facts(draft, spans, fx, words, seen),
         advice=tuple(advice),
         bill=priced,
@@ -169,7 +169,7 @@ def _rule_advice(run: RunSpec, priced: Bill | None, words: Words) -> list[str]:
     return found
 
 
-def _sentence(draft: Draft, sets: Mapping[str, DatasetRow], words: Words) -> str:
+def _sentence(draft: Draft, sets: Mapping[str, DatasetRow], words: Words, seen: Viewer) -> str:
     run = draft.run
     assert run is not None
     params = run.params
@@ -177,9 +177,9 @@ def _sentence(draft: Draft, sets: Mapping[str, DatasetRow], words: Words) -> str
         words(
             f"plan.say.{params.direction}",
             bases=", ".join(market.base for market in run.markets),
-            won=_venues(sets, (market.krw_dataset for market in run.markets), words("venue.krw")),
+            won=_venues(sets, [m.krw_dataset for m in run.markets], words("venue.krw"), seen),
             dollar=_venues(
-                sets, (market.global_dataset for market in run.markets), words("venue.global")
+                sets, [m.global_dataset for m in run.markets], words("venue.global"), seen
             ),
             entry=draft.texts["entry_bps"],
             exit=draft.texts["exit_bps"],
@@ -199,12 +199,17 @@ def _sentence(draft: Draft, sets: Mapping[str, DatasetRow], words: Words) -> str
     return " ".join(parts)
 
 
-def _venues(sets: Mapping[str, DatasetRow], names: Iterable[str], unknown: str) -> str:
-    found: dict[str, None] = {}
-    for name in names:
-        row = sets.get(name)
-        found[(row.facts.venue if row else None) or unknown] = None
-    return ", ".join(word.capitalize() if word != unknown else word for word in found)
+def _venues(
+    sets: Mapping[str, DatasetRow], names: Iterable[str], unknown: str, seen: Viewer
+) -> str:
+    known = [sets[name].facts.venue if name in sets else None for name in names]
+    return ", ".join(dict.fromkeys(venue_name(venue, seen) or unknown for venue in known))
+
+
+def venue_name(venue: str | None, seen: Viewer) -> str | None:
+    """As people call it; one that we do not know keeps its own word."""
+    key = f"frame.venue.{venue}"
+    return texts.text(seen.lang, key) if texts.has(key) else venue
 
 
 def _facts(

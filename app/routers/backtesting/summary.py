@@ -13,7 +13,9 @@ from app.domain.backtests import RunSpec, RunStatus, Style
 from app.domain.problems import FieldError
 from app.domain.records import DatasetRow, RunRow, StudyKind, StudyRow
 from app.domain.venues import KOREAN
+from app.ledger import queries
 from app.routers.render import VENUE_SHORT, Viewer
+from app.runtime.desk import Desk
 from app.texts import Language, formats
 
 NS = 1_000_000_000
@@ -56,6 +58,13 @@ def dataset_names(spec: RunSpec) -> list[str]:
     """All datasets of a run."""
     sides = [side for m in spec.markets for side in (m.krw_dataset, m.global_dataset)]
     return sides if spec.fx.dataset is None else [*sides, spec.fx.dataset]
+
+
+async def datasets_of(here: Desk, spec: RunSpec) -> dict[str, DatasetRow]:
+    """Those of a run that are still there, by id."""
+    names = dict.fromkeys(dataset_names(spec))
+    found = [await here.db.read(queries.get_dataset, name) for name in names]
+    return {row.id: row for row in found if row is not None}
 
 
 def synthetic(spec: RunSpec, sets: Mapping[str, DatasetRow]) -> bool:

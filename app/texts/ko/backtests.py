@@ -142,7 +142,7 @@ TEXTS: dict[str, str] = {
     "팔며, {exit} bps 이하가 되면 되돌립니다.",
     "plan.say.low": "프리미엄이 −{entry} bps까지 내리면 {bases}을(를) {won}에서 사고 "
     "{dollar}에서 팔며, −{exit} bps 이상이 되면 되돌립니다.",
-    "plan.say.both": "{won}과 {dollar} 사이에서 {bases}을(를) 어느 쪽이든 프리미엄 {entry} "
+    "plan.say.both": "{won}–{dollar} 사이에서 {bases}을(를) 어느 쪽이든 프리미엄 {entry} "
     "bps부터 거래하고, {exit} bps 안으로 들어오면 되돌립니다.",
     "plan.say.transfer": "코인은 한 번에 {bars}봉 동안 이동합니다.",
     "plan.say.transfer.hedged": "코인은 한 번에 {bars}봉 동안 헤지한 채 이동합니다.",
