@@ -16,7 +16,6 @@ from app.domain.records import UploadRow
 from app.ledger import queries
 from app.ledger.database import Database
 from app.runtime.work import uploads as limits
-from app.runtime.work.changes import Record
 from app.runtime.work.uploads import Received
 from tests.work.conftest import Room
 from tests.work.history_files import form, won_csv
@@ -103,16 +102,17 @@ async def test_a_request_that_is_torn_down_leaves_nothing_but_a_note(room: Room)
     assert room.left() == []
 
 
+async def reader_of(room: Room) -> int:
+    """The process that reads a file now."""
+    async with asyncio.timeout(60):
+        while not (seats := [seat for seat in room.bench.seats() if seat.task == "ingest"]):
+            await asyncio.sleep(0)
+        return seats[0].pid
+
+
 async def test_a_file_that_is_here_is_read_even_if_its_sender_is_gone(room: Room) -> None:
-    reading = asyncio.Event()
-
-    def hear(_: str, row: Record | None) -> None:
-        if isinstance(row, UploadRow) and row.state is UploadState.READING:
-            reading.set()
-
-    room.bench.listen(hear)
-    task = asyncio.create_task(receive(room, won_csv(1_000)))
-    await reading.wait()
+    task = asyncio.create_task(receive(room, won_csv(50_000)))
+    await reader_of(room)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -124,9 +124,7 @@ async def test_a_file_that_is_here_is_read_even_if_its_sender_is_gone(room: Room
 
 async def test_kill_9_of_the_reading_worker_refuses_the_file_and_stores_nothing(room: Room) -> None:
     async def killer() -> None:
-        while not (seats := [seat for seat in room.bench.seats() if seat.task == "ingest"]):
-            await asyncio.sleep(0)
-        os.kill(seats[0].pid, signal.SIGKILL)
+        os.kill(await reader_of(room), signal.SIGKILL)
 
     killing = asyncio.create_task(killer())
     with pytest.raises(Problem, match="worker_died"):

@@ -17,7 +17,10 @@ MODE = 0o600
 
 
 class Arrival:
-    """Pieces wait in memory until a block is full; nothing is written before `open`."""
+    """Pieces wait in memory until a block is full; nothing is written before `open`.
+
+    While one block is written and hashed in a thread, the next one fills.
+    """
 
     def __init__(self, bytes_max: int) -> None:
         self.size = 0
@@ -26,6 +29,7 @@ class Arrival:
         self._digest = hashlib.sha256()
         self._path: Path | None = None
         self._handle = -1
+        self._writing: asyncio.Task[None] | None = None
 
     @property
     def sha256(self) -> str:
@@ -43,15 +47,24 @@ class Arrival:
         self._handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, MODE)
 
     async def write(self, *, rest: bool = False) -> None:
-        """Writes what fills a block, or everything. Raises disk_full."""
-        if self._handle >= 0 and (rest or len(self._waiting) >= BLOCK_BYTES):
+        """Has what fills a block written, or everything. Raises disk_full."""
+        if rest or len(self._waiting) >= BLOCK_BYTES:
+            await self._written()
             block, self._waiting = self._waiting, bytearray()
-            try:
-                await asyncio.to_thread(self._write, block)
-            except OSError as reason:
-                if reason.errno != errno.ENOSPC:
-                    raise
-                raise disk_full(self._path or Path(), len(block)) from reason
+            self._writing = asyncio.create_task(asyncio.to_thread(self._write, block))
+        if rest:
+            await self._written()
+
+    async def _written(self) -> None:
+        """Until the block on its way is on disk."""
+        if self._writing is None:
+            return
+        try:
+            await asyncio.shield(self._writing)
+        except OSError as reason:
+            if reason.errno != errno.ENOSPC:
+                raise
+            raise disk_full(self._path or Path(), BLOCK_BYTES) from reason
 
     def _write(self, block: bytearray) -> None:
         view = memoryview(block)
@@ -59,16 +72,13 @@ class Arrival:
             view = view[os.write(self._handle, view) :]
         self._digest.update(block)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Whatever is being written comes to its end first: the handle's number is used again."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1
-
-    def discard(self) -> None:
-        """As if nothing had come."""
-        self.close()
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -163,7 +163,7 @@ class Uploads:
                     bytes_total=arrival.size,
                 )
             finally:
-                arrival.close()
+                await arrival.close()
 
     async def _begin(self, form: UploadForm, declared: int | None) -> UploadRow:
         row = await self._db.write(
