@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from fastapi import APIRouter, Depends
@@ -185,7 +186,7 @@ async def _page(
     context: dict[str, Any] = {
         "page": "data",
         "kind": chosen or "",
-        "here": _here(dataset_id, upload_id, chosen),
+        "here": _here(dataset_id, upload=upload_id, kind=chosen, cursor=cursor),
         "arriving": arriving,
         "uploads": uploads,
         "upload": upload,
@@ -212,12 +213,10 @@ async def _page(
     return render(request, "data.html", "stored" if part == "stored" else None, **context)
 
 
-def _here(dataset_id: str | None, upload_id: str | None, kind: Kind | None) -> str:
+def _here(dataset_id: str | None, **chosen: str | None) -> str:
     """Where the page's right half comes from again."""
-    address = f"/data/{dataset_id}?part=stored" if dataset_id else "/data?part=stored"
-    if upload_id:
-        address += f"&upload={upload_id}"
-    return address + (f"&kind={kind}" if kind else "")
+    asked = {"part": "stored"} | {name: value for name, value in chosen.items() if value}
+    return f"/data{f'/{dataset_id}' if dataset_id else ''}?{urlencode(asked)}"
 
 
 async def _queue(request: Request) -> tuple[list[shown.Queued], list[shown.Queued]]:

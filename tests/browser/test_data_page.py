@@ -48,7 +48,7 @@ async def row_of(page: Page, name: str, state: str) -> str:
 
 
 async def dataset_from(page: Page, name: str) -> str:
-    link = page.locator(f"#queue li[data-name='{name}'] a[href^='/data/d-']").first
+    link = page.locator(f"#queue li[data-name='{name}'] small a[href^='/data/d-']").first
     return await link.inner_text()
 
 
