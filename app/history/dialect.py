@@ -10,7 +10,7 @@ import msgspec
 
 from app.history import jsonrows, numbers, times, words
 from app.history.limits import BANNER_LINES_MAX, COLUMNS_MAX, FIELD_BYTES_MAX, SAMPLE_ROWS
-from app.history.lines import Chunk
+from app.history.lines import Chunk, is_json
 from app.history.refusals import refuse
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -40,7 +40,7 @@ class Table(msgspec.Struct, frozen=True):
 
 def read(head: Chunk) -> Table:
     """The layout of a file whose text begins so."""
-    if jsonrows.is_json(head.text):
+    if is_json(head.text):
         return _json(head)
     return _text(head)
 

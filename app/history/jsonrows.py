@@ -15,11 +15,6 @@ _SPACE = " \t\n"
 _EXPECTED = "[{…}, {…}, …]"
 
 
-def is_json(text: bytes) -> bool:
-    """Whether a file that starts so is JSON."""
-    return text.lstrip()[:1] in (b"[", b"{")
-
-
 def items(chunks: Iterable[Chunk], *, partial: bool = False) -> Iterator[tuple[int, Any]]:
     """(line, object) of one top-level array, without holding more than a chunk.
 

@@ -35,17 +35,25 @@ class Undecodable(Exception):
 
 
 class Chunk(NamedTuple):
-    """Whole lines: UTF-8, `\\n` after each, no NUL; `first_line` is the 1-based number."""
+    """Whole lines: UTF-8, `\\n` after each, no NUL; `first_line` is the 1-based number.
+
+    Of JSON, which may be one line however long, it ends after any comma or the last line.
+    """
 
     text: bytes
     first_line: int
 
 
+def is_json(text: bytes) -> bool:
+    """Whether a file that starts so is JSON."""
+    return text.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{")
+
+
 def chunks(
-    decoded: Iterable[bytes], encoding: str, *, chunk_bytes: int = CHUNK_BYTES
+    decoded: Iterable[bytes], encoding: str, *, json: bool = False, chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[Chunk]:
     """Cut decoded bytes into chunks. Raises `Undecodable`, and refuses NUL and endless lines."""
-    for raw, line in _whole_lines(decoded, chunk_bytes):
+    for raw, line in _cut(decoded, b"," if json else b"\n", chunk_bytes):
         text = _utf8(raw, encoding, line)
         if b"\0" in text:
             raise _nul(text, line)
@@ -61,13 +69,18 @@ def head(decoded: Iterable[bytes], encoding: str) -> Chunk:
             break
     start = b"".join(pieces)
     _refuse_binary(start)
-    for chunk in chunks([start], encoding, chunk_bytes=HEAD_BYTES):
+    for chunk in chunks([start], encoding, json=is_json(start), chunk_bytes=HEAD_BYTES):
         return chunk
     raise refuse("file_empty", expected="> 0 bytes")
 
 
-def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[tuple[bytes, int]]:
-    """(whole lines, number of the first of them)."""
+def _cut(
+    decoded: Iterable[bytes], after: bytes, chunk_bytes: int
+) -> Iterator[tuple[bytes, int]]:
+    """(text up to the last `after`, number of its first line); the rest as one more line.
+
+    `after` is never a part of a longer character, neither in UTF-8 nor in CP949.
+    """
     pieces: list[bytes] = []
     size = 0
     line = 1
@@ -77,10 +90,10 @@ def _whole_lines(decoded: Iterable[bytes], chunk_bytes: int) -> Iterator[tuple[b
         if size < chunk_bytes:
             continue
         joined = b"".join(pieces)
-        end = joined.rfind(b"\n") + 1
+        end = joined.rfind(after) + 1
         if end:
             yield joined[:end], line
-            line += joined.count(b"\n")
+            line += joined.count(b"\n", 0, end)
         pieces = [joined[end:]]
         size = len(pieces[0])
         if size > LINE_BYTES_MAX:
@@ -127,7 +140,7 @@ def _utf8(raw: bytes, encoding: str, first_line: int) -> bytes:
 def _nul(text: bytes, first_line: int) -> Exception:
     at = text.index(b"\0")
     start = text.rfind(b"\n", 0, at) + 1
-    shown = text[start : text.index(b"\n", at)].decode(errors="replace")
+    shown = text[start:].partition(b"\n")[0].decode(errors="replace")
     row = first_line + text.count(b"\n", 0, at)
     return refuse("file_has_nul", row=row, value=shown.replace("\0", "\\0"), expected="no NUL")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.history import decode, dialect, jsonrows, lines
+from app.history.limits import LINE_BYTES_MAX
 from app.history.lines import Chunk
 from app.history.refusals import refuse
 
@@ -25,9 +26,10 @@ class TextFile:
         self.table = dialect.read(lines.head(decode.blocks(source, self.meter), encoding))
 
     def chunks(self) -> Iterator[Chunk]:
-        """The whole text, in chunks of whole lines."""
+        """The whole text, in chunks of whole lines (JSON: of lines or parts of them)."""
         self.meter = decode.Meter(self.meter.total)
-        return lines.chunks(decode.blocks(self._source, self.meter), self._encoding)
+        blocks = decode.blocks(self._source, self.meter)
+        return lines.chunks(blocks, self._encoding, json=self.table.delimiter is None)
 
     def rows_of_json(self) -> Iterator[Row]:
         """The rows of a JSON array."""
@@ -44,15 +46,17 @@ class TextFile:
 
     def text_around(self, line: int, distance: int) -> list[tuple[int, str]]:
         """(number, text) of a line and its neighbours up to this distance."""
-        found = []
+        found: dict[int, str] = {}
         for chunk in self.chunks():
             if chunk.first_line > line + distance:
                 break
-            if chunk.first_line + chunk.text.count(b"\n") <= line - distance:
+            if chunk.first_line + chunk.text.count(b"\n") < line - distance:
                 continue
-            numbered = enumerate(chunk.text.decode().split("\n")[:-1], chunk.first_line)
-            found += [(row, text) for row, text in numbered if abs(row - line) <= distance]
-        return found
+            texts = chunk.text.decode().removesuffix("\n").split("\n")
+            for row, text in enumerate(texts, chunk.first_line):
+                if abs(row - line) <= distance:
+                    found[row] = (found.get(row, "") + text)[:LINE_BYTES_MAX]
+        return list(found.items())
 
 
 def in_its_encoding(source: Path, read: Callable[[TextFile], Result]) -> Result:

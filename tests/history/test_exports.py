@@ -1,0 +1,58 @@
+"""Files as programs write them: pandas, REST replies on one line, Parquet of any width."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from app.history.limits import HEAD_BYTES, LINE_BYTES_MAX
+from tests.history.builders import START, Room, place
+
+NAIVE = START.replace(tzinfo=None)
+
+
+def upbit_reply(count: int, **changes: dict[int, object]) -> list[dict[str, object]]:
+    """Upbit's minutes, the newest first; changes: field → {row: another value}."""
+    reply: list[dict[str, object]] = []
+    for at in range(count):
+        moment = NAIVE + timedelta(minutes=count - at)
+        row: dict[str, object] = {
+            "market": "KRW-BTC",
+            "candle_date_time_utc": moment.isoformat(),
+            "opening_price": 100.5 + at % 3,
+            "high_price": 110,
+            "low_price": 90,
+            "trade_price": 101.25,
+            "korean_name": '비트코인, "하나"',
+        }
+        row |= {name: other[at] for name, other in changes.items() if at in other}
+        reply.append(row)
+    return reply
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp949"])
+def test_a_reply_of_any_length_may_stand_on_one_line(room: Room, encoding: str) -> None:
+    reply = upbit_reply(30_000)
+    content = json.dumps(reply, ensure_ascii=False).encode(encoding)
+    assert len(content) > 4 * max(HEAD_BYTES, LINE_BYTES_MAX)
+    read = room.read_one(content, "reply.json")
+    assert (read.facts.rows, read.facts.gaps) == (30_000, 0)
+    opens = [row["opening_price"] for row in reversed(reply)]
+    assert read.columns.get("open").tolist() == opens
+
+
+def test_a_wrong_row_late_on_one_line_is_named(room: Room) -> None:
+    content = json.dumps(upbit_reply(30_000, trade_price={29_000: 0})).encode()
+    problem = room.refusal(content, "reply.json")
+    assert problem.code == "value_not_positive"
+    assert (place(problem).row, place(problem).column, place(problem).value) == (
+        1, "trade_price", "0",
+    )  # fmt: skip
+
+
+def test_a_nul_late_on_one_line_is_refused(room: Room) -> None:
+    content = json.dumps(upbit_reply(30_000)).encode()
+    problem = room.refusal(content[:-9_000] + b"\0" + content[-9_000:], "reply.json")
+    assert (problem.code, place(problem).row) == ("file_has_nul", 1)
