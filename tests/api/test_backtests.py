@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import struct
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -342,43 +343,42 @@ async def test_the_report_is_one_file_that_asks_for_nothing(
     )
 
 
-async def test_a_run_can_be_cancelled_while_it_waits_or_runs(
-    api: Caller, markets: dict[str, str], kimp: Running
+@pytest.fixture
+async def busy(api: Caller, markets: dict[str, str]) -> AsyncIterator[None]:
+    """Workers with so much to do that whatever is asked now has to wait a moment."""
+    steps = {"from": 0.01, "to": 1, "step": 0.01}
+    sweep = await api.post("/sweeps", asked(markets, entry_bps=steps, exit_bps=steps))
+    while (await api.get(f"/sweeps/{sweep['id']}"))["done"] == 0:
+        await asyncio.sleep(0.01)
+    yield
+    await api.post(f"/sweeps/{sweep['id']}/cancel", expect=200)
+
+
+async def test_a_run_can_be_cancelled_while_it_waits(
+    api: Caller, markets: dict[str, str], busy: None
 ) -> None:
-    """Enough of them that some still wait for a worker."""
-    started = [await api.post("/backtests", asked(markets)) for _ in range(12)]
-    ends = [await kimp.client.post(f"/api/v1/backtests/{run['id']}/cancel") for run in started]
-    for run, end in zip(started, ends, strict=True):
-        body = await api.get(f"/backtests/{run['id']}")
-        if end.status_code == 200:
-            assert end.json() == {"id": run["id"], "status": "cancelled"}
-            assert (body["status"], body["metrics"]) == ("cancelled", None)
-        else:
-            assert (end.status_code, end.json()["code"]) == (409, "already_finished")
-            assert body["status"] == "completed"
-    assert any(end.status_code == 200 for end in ends)
+    run = await api.post("/backtests", asked(markets))
+    ended = await api.post(f"/backtests/{run['id']}/cancel", expect=200)
+    assert ended == {"id": run["id"], "status": "cancelled"}
+    assert await api.post(f"/backtests/{run['id']}/cancel", expect=200) == ended
+    body = await api.get(f"/backtests/{run['id']}")
+    assert (body["status"], body["metrics"], body["error"]) == ("cancelled", None, None)
 
 
-async def test_cancelling_twice_says_the_same(api: Caller, markets: dict[str, str]) -> None:
-    runs = [await api.post("/backtests", asked(markets)) for _ in range(8)]
-    last = runs[-1]["id"]
-    first = await api.post(f"/backtests/{last}/cancel", expect=200)
-    assert await api.post(f"/backtests/{last}/cancel", expect=200) == first
-    for run in runs:
-        await api.finished("/backtests", run["id"])
+async def test_a_run_that_is_over_cannot_be_cancelled(api: Caller, done: Any) -> None:
+    problem = await api.post(f"/backtests/{done['id']}/cancel", expect=409)
+    assert problem["code"] == "already_finished"
+    assert "completed" in problem["detail"]
 
 
 async def test_results_of_a_run_that_has_none_are_not_finished(
-    api: Caller, markets: dict[str, str]
+    api: Caller, markets: dict[str, str], busy: None
 ) -> None:
-    runs = [await api.post("/backtests", asked(markets)) for _ in range(8)]
-    last = runs[-1]["id"]
-    await api.post(f"/backtests/{last}/cancel", expect=200)
+    run = await api.post("/backtests", asked(markets))
+    await api.post(f"/backtests/{run['id']}/cancel", expect=200)
     for part in ("cycles", "cycles.csv", "equity", "report", "bootstrap"):
-        problem = await api.get(f"/backtests/{last}/{part}", expect=409)
+        problem = await api.get(f"/backtests/{run['id']}/{part}", expect=409)
         assert problem["code"] == "not_finished"
-    for run in runs:
-        await api.finished("/backtests", run["id"])
 
 
 async def test_deleting_ends_what_still_runs_and_takes_the_folder(
@@ -534,10 +534,9 @@ async def test_progress_and_status_are_streamed(
     """The topic's items are what the list gives."""
     done = await api.run(asked(markets, name="streamed"))
     listed = (await api.get("/backtests", limit=1))["items"][0]
-    items = [json.loads(item) for item in kimp.desk.hub._board.items("backtests").values()]
-    assert [item for item in items if item["id"] == done["id"]] == [listed]
+    assert json.loads(kimp.desk.hub.snapshot("backtests")[done["id"]]) == listed
     await api.delete(f"/backtests/{done['id']}")
-    assert done["id"].encode() not in b"".join(kimp.desk.hub._board.items("backtests").values())
+    assert done["id"] not in kimp.desk.hub.snapshot("backtests")
 
 
 async def test_recorded_history_backtests_as_it_is(api: Caller, shared_data: Path) -> None:
