@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from app.history.limits import CHUNK_BYTES, FIELD_BYTES_MAX, HEAD_BYTES, LINE_BYTES_MAX
@@ -44,16 +44,29 @@ class Chunk(NamedTuple):
     first_line: int
 
 
+Where = Callable[[str], tuple[str | None, str]]
+"""The start of a line that is too long → the column that makes it so, what that holds."""
+
+
+def _anywhere(start: str) -> tuple[str | None, str]:
+    return None, start
+
+
 def is_json(text: bytes) -> bool:
     """Whether a file that starts so is JSON."""
     return text.removeprefix(_BOM).lstrip()[:1] in (b"[", b"{")
 
 
 def chunks(
-    decoded: Iterable[bytes], encoding: str, *, json: bool = False, chunk_bytes: int = CHUNK_BYTES
+    decoded: Iterable[bytes],
+    encoding: str,
+    *,
+    json: bool = False,
+    where: Where = _anywhere,
+    chunk_bytes: int = CHUNK_BYTES,
 ) -> Iterator[Chunk]:
     """Cut decoded bytes into chunks. Raises `Undecodable`, and refuses NUL and endless lines."""
-    for raw, line in _cut(decoded, b"," if json else b"\n", chunk_bytes):
+    for raw, line in _cut(decoded, b"," if json else b"\n", where, chunk_bytes):
         text = _utf8(raw, encoding, line)
         if b"\0" in text:
             raise _nul(text, line)
@@ -75,7 +88,7 @@ def head(decoded: Iterable[bytes], encoding: str) -> Chunk:
 
 
 def _cut(
-    decoded: Iterable[bytes], after: bytes, chunk_bytes: int
+    decoded: Iterable[bytes], after: bytes, where: Where, chunk_bytes: int
 ) -> Iterator[tuple[bytes, int]]:
     """(text up to the last `after`, number of its first line); the rest as one more line.
 
@@ -97,7 +110,7 @@ def _cut(
         pieces = [joined[end:]]
         size = len(pieces[0])
         if size > LINE_BYTES_MAX:
-            raise _endless(pieces[0], line)
+            raise _endless(pieces[0], line, where)
     if rest := b"".join(pieces):
         yield (rest if rest.endswith(b"\n") else rest + b"\n"), line
 
@@ -145,10 +158,10 @@ def _nul(text: bytes, first_line: int) -> Exception:
     return refuse("file_has_nul", row=row, value=shown.replace("\0", "\\0"), expected="no NUL")
 
 
-def _endless(rest: bytes, line: int) -> Exception:
-    shown = rest[:FIELD_BYTES_MAX].decode(errors="replace")
+def _endless(rest: bytes, line: int, where: Where) -> Exception:
+    column, value = where(rest.decode(errors="replace"))
     expected = f"a line <= {LINE_BYTES_MAX} bytes, a field <= {FIELD_BYTES_MAX}"
-    return refuse("field_too_long", row=line, value=shown, expected=expected)
+    return refuse("field_too_long", row=line, column=column, value=value, expected=expected)
 
 
 def _refuse_binary(start: bytes) -> None:

@@ -29,7 +29,8 @@ class TextFile:
         """The whole text, in chunks of whole lines (JSON: of lines or parts of them)."""
         self.meter = decode.Meter(self.meter.total)
         blocks = decode.blocks(self._source, self.meter)
-        return lines.chunks(blocks, self._encoding, json=self.table.delimiter is None)
+        is_json = self.table.delimiter is None
+        return lines.chunks(blocks, self._encoding, json=is_json, where=self._longest_field)
 
     def rows_of_json(self) -> Iterator[Row]:
         """The rows of a JSON array."""
@@ -57,6 +58,16 @@ class TextFile:
                 if abs(row - line) <= distance:
                     found[row] = (found.get(row, "") + text)[:LINE_BYTES_MAX]
         return list(found.items())
+
+    def _longest_field(self, start: str) -> tuple[str | None, str]:
+        """The column of a line's longest field and its text."""
+        delimiter, names = self.table.delimiter, self.table.names
+        if delimiter is None:
+            return None, start
+        fields = start.split(delimiter)
+        longest = max(fields, key=len)
+        place = fields.index(longest)
+        return names[place] if place < len(names) else None, longest
 
 
 def in_its_encoding(source: Path, read: Callable[[TextFile], Result]) -> Result:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from app.history.limits import HEAD_BYTES, LINE_BYTES_MAX
-from tests.history.builders import START, Room, place
+from tests.history.builders import START, Room, csv, place, rows
 
 NAIVE = START.replace(tzinfo=None)
 
@@ -56,3 +56,11 @@ def test_a_nul_late_on_one_line_is_refused(room: Room) -> None:
     content = json.dumps(upbit_reply(30_000)).encode()
     problem = room.refusal(content[:-9_000] + b"\0" + content[-9_000:], "reply.json")
     assert (problem.code, place(problem).row) == ("file_has_nul", 1)
+
+
+def test_a_field_longer_than_a_line_may_be_is_refused_by_name(room: Room) -> None:
+    line = f"{rows(2)[1].rpartition(',')[0]},{'1' * 10_000_000}"
+    problem = room.refusal(csv([rows(1)[0], line]))
+    wrong = place(problem)
+    assert (problem.code, wrong.row, wrong.column) == ("field_too_long", 3, "volume")
+    assert wrong.value == "1" * 200
