@@ -9,7 +9,7 @@ import time
 from typing import NoReturn
 
 from app.domain.problems import Problem
-from app.runtime.work.worker import Tasks, Ticket
+from app.runtime.work.worker import Tasks, Ticket, bounded_memory
 
 
 def echo(ticket: Ticket, payload: object) -> object:
@@ -54,6 +54,11 @@ def devour(ticket: Ticket, payload: None) -> NoReturn:
     raise MemoryError
 
 
+def hoard(ticket: Ticket, bytes_max: int) -> int:
+    with bounded_memory(bytes_max):
+        return len(bytearray(1 << 30))
+
+
 def fill(ticket: Ticket, payload: None) -> NoReturn:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -69,6 +74,7 @@ def load() -> Tasks:
         "crash": crash,
         "devour": devour,
         "fill": fill,
+        "hoard": hoard,
     }
 
 

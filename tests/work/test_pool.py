@@ -91,6 +91,18 @@ async def test_a_broken_task_fails_alone(pool: WorkerPool, task: str, code: str)
     assert [seat.deaths for seat in pool.seats()] == [0, 0]
 
 
+async def test_a_task_may_only_have_so_much_memory_and_the_next_is_free_again(
+    tmp_path: Path,
+) -> None:
+    pool = WorkerPool(1, load, tmp_path)
+    pool.start()
+    with pytest.raises(Problem, match="work_out_of_memory"):
+        await pool.run("hoard", 512 << 20)
+    assert await pool.run("hoard", 4 << 30) == 1 << 30
+    assert [seat.deaths for seat in pool.seats()] == [0]
+    await pool.stop()
+
+
 async def test_cancel_stops_a_polite_task_and_keeps_its_worker(pool: WorkerPool) -> None:
     moving = asyncio.Event()
     job = pool.submit("count", 60.0, on_progress=lambda _: moving.set())

@@ -25,7 +25,7 @@ STUDIES_AT_ONCE = 2
 CLUSTER_CONNECT_S_MAX = 10.0
 ANSWER_S_MAX = 60.0  # bootstrap, look-ahead and reports, for which somebody waits
 INGEST_S_MAX = 1800.0
-INGEST_BYTES_MAX = 3 * GIB  # private memory of a worker while it reads a file
+INGEST_BYTES_MAX = 2 * GIB  # private memory of a worker while it reads a file
 
 ALIGNED_BYTES_KEPT_MAX = 512 << 20  # per worker, beside the newest
 

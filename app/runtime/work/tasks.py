@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from app.backtest import views, walkforward
@@ -40,7 +38,7 @@ from app.runtime.work.orders import (
     Windows,
 )
 from app.runtime.work.results import CURVES, Result, write_result
-from app.runtime.work.worker import Task, Ticket
+from app.runtime.work.worker import Task, Ticket, bounded_memory
 from app.texts import text
 
 alignments = Alignments()
@@ -50,7 +48,7 @@ def ingest(ticket: Ticket, order: Ingest) -> tuple[Stored, ...]:
     """A file → datasets on disk. Progress: (bytes done, bytes in all)."""
     folders = iter(order.folders)
     try:
-        with _bounded_memory(INGEST_BYTES_MAX):
+        with bounded_memory(INGEST_BYTES_MAX):
             stored = reader.read_file(
                 order.source,
                 order.name,
@@ -213,17 +211,6 @@ def _with_lines(order: Ingest, problem: Problem) -> Problem:
     if row is None:
         return problem
     return FileRefused(problem, tuple(preview.around(order.source, order.name, row, LINES_AROUND)))
-
-
-@contextlib.contextmanager
-def _bounded_memory(bytes_max: int) -> Iterator[None]:
-    """Private memory only: memory-mapped columns do not count, and need not."""
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (bytes_max, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
 
 
 TASKS: dict[str, Task] = {

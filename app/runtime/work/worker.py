@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import queue
+import resource
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -101,6 +103,22 @@ def main(connection: Pipe, load: Callable[[], Tasks], kernels: Path) -> None:
         ticket = Ticket(order.number, connection.send, stopped)
         connection.send(_perform(tasks[order.task], ticket, order.payload))
         stopped.discard(order.number)
+
+
+@contextlib.contextmanager
+def bounded_memory(bytes_max: int) -> Iterator[None]:
+    """Private memory of this process, threads included: beyond it an allocation fails.
+
+    Memory-mapped columns do not count. A library that cannot live with a failed allocation ends
+    the process; then the job fails alone, as after any other death.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    allowed = bytes_max if hard == resource.RLIM_INFINITY else min(bytes_max, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (allowed, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 def _listen(
