@@ -16,7 +16,9 @@ from app.history.limits import (
     COMPRESSED_BYTES,
     EXPANDED_BYTES_MAX,
     EXPANSION_FOLD_MAX,
+    FIELD_BYTES_MAX,
     PARQUET_ROWS,
+    PARQUET_TEXT_BYTES,
     ZIP_DIRECTORY_BYTES_MAX,
 )
 from app.history.refusals import refuse
@@ -168,16 +170,24 @@ def _parquet(file: BinaryIO, meter: Meter) -> Iterator[bytes]:
 
     try:
         scan = pl.scan_parquet(file.name, glob=False, hive_partitioning=False)
-        kept = [name for name, dtype in scan.collect_schema().items() if not _opaque(dtype)]
+        schema = scan.collect_schema()
+        kept = [name for name, dtype in schema.items() if not _opaque(dtype)]
         rows = int(scan.select(pl.len()).collect().item())
         if rows * len(kept) * 2 > EXPANSION_FOLD_MAX * meter.total:
             raise expands_too_far(meter.total)
+        text_columns = sum(schema[name] == pl.String for name in kept)
+        rows_at_once = PARQUET_TEXT_BYTES // (FIELD_BYTES_MAX * max(1, text_columns))
+        exact = scan.select(kept).with_columns(
+            pl.col(pl.Float32).cast(pl.Float64),
+            pl.col(pl.String).str.head(FIELD_BYTES_MAX + 1),  # enough to be refused as too long
+        )
         for start in range(0, max(rows, 1), PARQUET_ROWS):
-            table = scan.select(kept).slice(start, PARQUET_ROWS).collect()
-            text = io.BytesIO()
-            table.write_csv(text, include_header=start == 0)
+            table = exact.slice(start, PARQUET_ROWS).collect()
+            for at in range(0, max(len(table), 1), rows_at_once):
+                text = io.BytesIO()
+                table[at : at + rows_at_once].write_csv(text, include_header=start + at == 0)
+                yield text.getvalue()
             meter.done = meter.total * min(start + PARQUET_ROWS, rows) // max(rows, 1)
-            yield text.getvalue()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise refuse("parquet_broken", value=cause, expected="a whole Parquet file") from error

@@ -24,7 +24,9 @@ CHUNKS_AHEAD = 2
 HEAD_BYTES = 256 * 1024
 """How much text decides what a file is."""
 PARQUET_ROWS = 200_000
-"""Rows of a Parquet file turned into text in one go."""
+"""Rows of a Parquet file read in one go."""
+PARQUET_TEXT_BYTES = 64 * 1024 * 1024
+"""How much text they become in one go, were all their texts as long as a field may be."""
 JSON_ROWS = 50_000
 """Rows of a JSON array checked in one go."""
 JSON_ROW_BYTES_MAX = LINE_BYTES_MAX

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import timedelta
 
+import numpy as np
+import polars as pl
 import pytest
 
-from app.history.limits import HEAD_BYTES, LINE_BYTES_MAX
+from app.history.limits import FIELD_BYTES_MAX, HEAD_BYTES, LINE_BYTES_MAX
 from tests.history.builders import START, Room, csv, place, rows
 
 NAIVE = START.replace(tzinfo=None)
@@ -56,6 +59,29 @@ def test_a_nul_late_on_one_line_is_refused(room: Room) -> None:
     content = json.dumps(upbit_reply(30_000)).encode()
     problem = room.refusal(content[:-9_000] + b"\0" + content[-9_000:], "reply.json")
     assert (problem.code, place(problem).row) == ("file_has_nul", 1)
+
+
+def parquet(**columns: object) -> bytes:
+    moments = [NAIVE + timedelta(minutes=at) for at in range(3)]
+    prices = {name: [100.0, 101.0, 102.0] for name in ("open", "high", "low", "close")}
+    file = io.BytesIO()
+    pl.DataFrame({"timestamp": moments, **prices, **columns}).write_parquet(file)
+    return file.getvalue()
+
+
+def test_narrow_floats_keep_their_value(room: Room) -> None:
+    prices = np.array([60_120_832, 0.1, 2.527632], np.float32)
+    names = ("open", "high", "low", "close")
+    read = room.read_one(parquet(**dict.fromkeys(names, prices)), "narrow.parquet")
+    assert read.columns.get("close").tolist() == prices.astype(np.float64).tolist()
+
+
+def test_a_long_text_in_parquet_is_refused_by_name(room: Room) -> None:
+    notes = ["", "x" * (FIELD_BYTES_MAX + 1), ""]
+    problem = room.refusal(parquet(note=notes), "long.parquet")
+    assert (problem.code, place(problem).row, place(problem).column) == (
+        "field_too_long", 3, "note",
+    )  # fmt: skip
 
 
 def test_a_field_longer_than_a_line_may_be_is_refused_by_name(room: Room) -> None:
