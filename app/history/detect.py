@@ -124,8 +124,11 @@ def _recognise(case: _Case) -> _Found | None:
 
 def unsure(table: Table) -> Problem:
     """Detection is unsure: the uploader says which column is which."""
-    problem = refuse("columns_unsure", expected="time, open, high, low, close | time, rate")
-    problem.values["columns"] = ", ".join(name or f"#{at}" for at, name in enumerate(table.names))
+    columns = ", ".join(name or f"#{at}" for at, name in enumerate(table.names))
+    row = max(1, table.first_row - table.has_header)
+    expected = "time, open, high, low, close | time, rate"
+    problem = refuse("columns_unsure", row=row, value=columns, expected=expected)
+    problem.values["columns"] = columns
     return problem
 
 
@@ -290,13 +293,22 @@ def _time(case: _Case) -> int | None:
     """The time column: the first of the known names whose first values are times."""
     candidates = [case.places[name] for name in words.TIME_NAMES if name in case.places]
     readable = (place for place in candidates if _are_times(case.table, place))
-    return next(readable, candidates[0] if candidates else None)
+    return next(readable, candidates[0] if candidates else _index(case.table))
 
 
-def _are_times(table: Table, place: int) -> bool:
+def _index(table: Table) -> int | None:
+    """An index of dates, which pandas writes without a name; one of numbers only counts rows."""
+    unnamed = (at for at, name in enumerate(table.plain_names) if name in words.INDEX_NAMES)
+    return next((at for at in unnamed if _are_times(table, at, numbers=False)), None)
+
+
+def _are_times(table: Table, place: int, *, numbers: bool = True) -> bool:
     values = [value for value in _values(table, place) if value.strip()][:20]
     order = times.date_order(values) or times.DateOrder.MONTH_FIRST
-    return bool(values) and all(times.parse(value, order) for value in values)
+    moments = [times.parse(value, order) for value in values]
+    return bool(values) and all(
+        moment and (numbers or moment.form is not times.Form.EPOCH) for moment in moments
+    )
 
 
 def _date_order(table: Table, place: int) -> times.DateOrder:

@@ -12,6 +12,7 @@ from app.history.times import NS_PER_S
 
 _Times = NDArray[np.int64]
 _DISTINCT_GAPS_FAST = 16
+_COARSER_STEPS_MIN = 5
 
 
 class Order(NamedTuple):
@@ -62,6 +63,18 @@ def first_off_grid(apart_ns: _Times, step_ns: int) -> int | None:
     places = np.flatnonzero(apart_ns != step_ns)
     off = places[apart_ns[places] % step_ns != 0]
     return int(off[0]) + 1 if len(off) else None
+
+
+def first_coarser(apart_ns: _Times, step_ns: int) -> int | None:
+    """The first row of a stretch in a longer timeframe: equal longer steps one after another,
+    a quarter of all. Gaps do not come like that, and such bars end later than they claim."""
+    shortest = max(_COARSER_STEPS_MIN, len(apart_ns) // 4)
+    if np.count_nonzero(apart_ns > step_ns) < shortest:
+        return None
+    starts = np.flatnonzero(np.diff(apart_ns, prepend=-1))
+    lengths = np.diff(starts, append=len(apart_ns))
+    stretches = starts[(apart_ns[starts] > step_ns) & (lengths >= shortest)]
+    return int(stretches[0]) + 1 if len(stretches) else None
 
 
 def whole_seconds(gap_ns: int) -> int | None:

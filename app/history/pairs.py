@@ -19,7 +19,9 @@ _COINS = (
 COINS = frozenset(_COINS.split())
 """Tickers that a file name may consist of."""
 
-_FX_NAME = re.compile(r"usdt?_?krw|krw=x|dexkous|exchange_?rate|환율", re.IGNORECASE)
+_FX_NAME = re.compile(
+    r"usdt?_?krw|krw=x|dexkous|exchange_?rate|환율|(?<![a-z])fx(?![a-z])", re.IGNORECASE
+)
 _SUFFIXES = re.compile(r"\.(csv|txt|tsv|json|parquet|gz|zip)$", re.IGNORECASE)
 _UNIT_S = {"m": 60, "min": 60, "h": 3_600, "hour": 3_600, "d": 86_400, "day": 86_400}
 _WORDS_S = {"hourly": 3_600, "daily": 86_400, "days": 86_400}

@@ -110,11 +110,17 @@ class _Series:
         self.spool.append(columns)
         self.lines.append(lines)
 
-    def settle(self, words: dict[str, Word], step: Callable[[Times], int | None]) -> _Settled:
+    def settle(
+        self,
+        words: dict[str, Word],
+        step: Callable[[Times], int | None],
+        *,
+        mixed_is_wrong: bool = False,
+    ) -> _Settled:
         """Sort, drop identical duplicates, refuse conflicting ones and times off the grid.
 
         words: our word for each value column, for refusals. step: the timeframe from
-        the distances of the times.
+        the distances of the times. mixed_is_wrong: so is a stretch in a longer timeframe.
         """
         time_ns: Times = np.array(self.spool.column("time"))
         found = order.of(time_ns)
@@ -125,10 +131,16 @@ class _Series:
             time_ns = time_ns[rows]
         apart_ns = np.diff(time_ns)
         step_ns = step(apart_ns)
-        if step_ns is not None and (off := order.first_off_grid(apart_ns, step_ns)) is not None:
-            place = self.lines.place(off if rows is None else int(rows[off]))
-            expected = f"{iso(int(time_ns[0]))} + k * {step_ns // NS_PER_S} s"
-            raise WrongRow("time_off_grid", place, Word.TIME, expected)
+        if step_ns is not None:
+            step_s = step_ns // NS_PER_S
+            code, expected = "time_off_grid", f"{iso(int(time_ns[0]))} + k * {step_s} s"
+            wrong = order.first_off_grid(apart_ns, step_ns)
+            if wrong is None and mixed_is_wrong:
+                code, expected = "timeframes_mixed", f"{step_s} s after the row before"
+                wrong = order.first_coarser(apart_ns, step_ns)
+            if wrong is not None:
+                place = self.lines.place(wrong if rows is None else int(rows[wrong]))
+                raise WrongRow(code, place, Word.TIME, expected)
         return _Settled(time_ns, apart_ns, step_ns, len(found.equal), not found.is_sorted)
 
     def _refuse_conflicts(self, equal: NDArray[np.intp], words: dict[str, Word]) -> None:
@@ -161,7 +173,11 @@ class CandleTarget:
 
     def finish(self, form: Form | None) -> tuple[Stored, ...]:
         series, plan = self._series, self._plan
-        settled = series.settle(self._words, lambda apart: _timeframe_ns(apart, plan))
+        settled = series.settle(
+            self._words,
+            lambda apart: _timeframe_ns(apart, plan),
+            mixed_is_wrong=plan.timeframe_s is None,
+        )
         zero_volume = 0
         if Word.VOLUME in plan.numbers:
             zero_volume = int(np.count_nonzero(series.spool.column("volume") == 0))
@@ -193,7 +209,11 @@ class FxTarget:
         if is_daily:
             settled = series.settle({"rate": self._word}, lambda _: NS_PER_DAY)
         elif plan.fx_candles:
-            settled = series.settle({"rate": self._word}, lambda apart: _timeframe_ns(apart, plan))
+            settled = series.settle(
+                {"rate": self._word},
+                lambda apart: _timeframe_ns(apart, plan),
+                mixed_is_wrong=plan.timeframe_s is None,
+            )
         else:
             settled = series.settle({"rate": self._word}, _regular_ns)
         known_ns = settled.time_ns

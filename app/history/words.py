@@ -41,6 +41,7 @@ SYNONYMS = {
     "종목": "symbol",
     "마켓": "market",
     "vol": "volume",
+    "date_time": "datetime",
     "instrument_name": "instrument",
     "instid": "instrument",
 }
@@ -114,6 +115,9 @@ TIME_NAMES = (
     "unix_timestamp",
 )
 """The first whose values are times is taken."""
+
+INDEX_NAMES = frozenset({"", "unnamed:_0", "index", "__index_level_0__"})
+"""What pandas calls the index that it writes beside the columns: where it is of dates, the time."""
 
 USDT_RATE = "usdt_krw"
 RATE_NAMES = ("usdkrw", "usd_krw", "dexkous", "rate", "close", "price", "value")

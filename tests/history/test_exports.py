@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
+from app.domain.problems import Problem
 from app.history.limits import FIELD_BYTES_MAX, HEAD_BYTES, LINE_BYTES_MAX
 from tests.history.builders import START, Room, csv, place, rows
 
@@ -61,6 +62,21 @@ def test_a_nul_late_on_one_line_is_refused(room: Room) -> None:
     assert (problem.code, place(problem).row) == ("file_has_nul", 1)
 
 
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index"])
+def test_an_index_of_dates_is_the_time(room: Room, name: str) -> None:
+    read = room.read_one(csv(rows(), f"{name},open,high,low,close,volume"))
+    assert read.facts.rows == 5
+    assert read.facts.columns["time"] == name
+
+
+def test_an_index_of_numbers_is_not_the_time(room: Room) -> None:
+    lines = [f"{at},{row.partition(',')[2]}" for at, row in enumerate(rows())]
+    problem = room.refusal(csv(lines, ",open,high,low,close,volume"))
+    assert problem.code == "columns_unsure"
+    assert place(problem).value == "#0, open, high, low, close, volume"
+    assert place(problem).row == 1
+
+
 def parquet(**columns: object) -> bytes:
     moments = [NAIVE + timedelta(minutes=at) for at in range(3)]
     prices = {name: [100.0, 101.0, 102.0] for name in ("open", "high", "low", "close")}
@@ -90,3 +106,36 @@ def test_a_field_longer_than_a_line_may_be_is_refused_by_name(room: Room) -> Non
     wrong = place(problem)
     assert (problem.code, wrong.row, wrong.column) == ("field_too_long", 3, "volume")
     assert wrong.value == "1" * 200
+
+
+def stretch(start: datetime, count: int, step_s: int) -> list[str]:
+    return [
+        f"{start + timedelta(seconds=step_s * at):%Y-%m-%d %H:%M:%S},100,101,99,100,1"
+        for at in range(count)
+    ]
+
+
+def test_minutes_that_go_on_as_five_minutes_are_refused(room: Room) -> None:
+    lines = stretch(NAIVE, 30, 60) + stretch(NAIVE + timedelta(minutes=30), 20, 300)
+    problem = room.refusal(csv(lines))
+    wrong = place(problem)
+    assert (problem.code, wrong.row, wrong.column) == ("timeframes_mixed", 33, "timestamp")
+    assert (wrong.value, wrong.expected) == ("2024-03-01 09:35:00", "60 s after the row before")
+    assert room.read_one(csv(lines), timeframe_s=60).facts.gaps == 19
+
+
+def test_gaps_are_no_second_timeframe(room: Room) -> None:
+    """Blocks with equal holes between them, and a thin market's uneven ones."""
+    blocks = [line for at in range(9) for line in stretch(NAIVE + timedelta(hours=at), 10, 60)]
+    assert room.read_one(csv(blocks)).facts.gaps == 8
+    thin = [at for at in range(400) if at % 3 and at % 7 and at % 11]
+    lines = [stretch(NAIVE + timedelta(minutes=at), 1, 60)[0] for at in thin]
+    assert room.read_one(csv(lines)).facts.rows == len(thin)
+
+
+def test_fx_in_the_name_settles_what_the_prices_leave_open(room: Room) -> None:
+    lines = [f"{line.partition(',')[0]},1300,1301,1299,1300" for line in stretch(NAIVE, 2, 3600)]
+    content = csv(lines, "time,open,high,low,close")
+    with pytest.raises(Problem, match="columns_unsure"):
+        room.read(content, "x.csv")
+    assert room.read_one(content, "fx_1h.csv").facts.shape == "fx_candles"
