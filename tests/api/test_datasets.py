@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -253,6 +254,11 @@ async def test_a_full_disk_is_said_before_anything_is_written(
     problem = await api.upload(won_csv(10), expect=507)
     assert problem["code"] == "disk_full"
     assert "268.4 MB" in problem["detail_en"]
+
+
+async def test_a_folder_of_files_may_come_all_at_once(api: Caller) -> None:
+    bodies = await asyncio.gather(*(api.upload(won_csv(30 + at)) for at in range(12)))
+    assert [body["rows"] for body in bodies] == list(range(30, 42))
 
 
 async def test_only_so_many_uploads_at_once(
