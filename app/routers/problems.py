@@ -207,7 +207,7 @@ def _from_http(error: HTTPException) -> Problem:
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:
     """One of Pydantic's errors as the place that is wrong."""
-    column = ".".join(str(step) for step in found["loc"][1:]) or None
+    column = _writable(".".join(str(step) for step in found["loc"][1:])) or None
     words = EXPECTED.get(found["type"])
     expected = words.format_map(found.get("ctx", {})) if words else found["msg"]
     return FieldError(column=column, value=_shown(column, found), expected=expected)
@@ -217,4 +217,9 @@ def _shown(column: str | None, found: Mapping[str, Any]) -> str | None:
     """What was read, shortened; nothing of secrets, and nothing where the field was missing."""
     if found["type"] == "missing" or column in SECRET_FIELDS:
         return None
-    return str(found["input"])[:VALUE_LENGTH_MAX]
+    return _writable(str(found["input"])[:VALUE_LENGTH_MAX])
+
+
+def _writable(text: str) -> str:
+    """JSON may hold half of a surrogate pair, which no encoding can write."""
+    return text.encode(errors="replace").decode()

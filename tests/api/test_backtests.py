@@ -484,6 +484,30 @@ async def test_bodies_that_are_none_are_refused(kimp: Running, body: bytes, code
     assert answer.json()["code"] == code
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        b'"name": "\\ud800"',
+        b'"\\ud800": 1',
+        b'"direction": "\\udfff"',
+        b'"withdraw_fee": {"\\ud800": -1}',
+        b'"withdraw_fee": {"\\ud800": 1}',
+        b'"entry_bps": 1' + b"0" * 400,
+        b'"entry_bps": 1' + b"0" * 5_000,
+        b'"transfer_bars": 1' + b"0" * 300,
+        b'"name": "' + b"\\u0000" * 3 + b'"',
+    ],
+)
+async def test_strange_values_are_refused_not_stumbled_over(
+    kimp: Running, markets: dict[str, str], changes: bytes
+) -> None:
+    body = json.dumps(asked(markets)).encode()[:-1] + b", " + changes + b"}"
+    answer = await kimp.client.post(
+        "/api/v1/backtests", content=body, headers={"content-type": "application/json"}
+    )
+    assert answer.status_code in {400, 422}, answer.text
+
+
 async def test_fields_that_a_style_does_not_use_are_accepted(
     api: Caller, markets: dict[str, str]
 ) -> None:

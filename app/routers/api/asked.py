@@ -31,9 +31,10 @@ from app.domain.backtests import (
     StudySpec,
     Style,
 )
-from app.runtime.work.checks import DAYS_MAX, OBJECTIVES, SWEPT
+from app.runtime.work.checks import BASE_LENGTH_MAX, DAYS_MAX, OBJECTIVES, SWEPT
 
 NAME_LENGTH_MAX = 120
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]*$"
 ID_LENGTH_MAX = 24
 BARS_MAX = 1_000_000_000
 BPS_BELOW = 10_000
@@ -71,6 +72,7 @@ Moment = Annotated[
     BeforeValidator(_moment_ns),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
+Ticker = Annotated[str, Field(min_length=1, max_length=BASE_LENGTH_MAX, examples=["BTC"])]
 DatasetId = Annotated[str, Field(min_length=1, max_length=ID_LENGTH_MAX, examples=["d-31"])]
 
 
@@ -147,7 +149,7 @@ class Market(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    base: Annotated[str, Field(min_length=1, max_length=20, examples=["BTC"])]
+    base: Ticker
     krw_dataset: DatasetId
     global_dataset: DatasetId
 
@@ -166,7 +168,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(max_length=NAME_LENGTH_MAX)] = ""
+    name: Annotated[str, Field(max_length=NAME_LENGTH_MAX, pattern=NAME_PATTERN)] = ""
     style: Style = _DEFAULTS.style
     direction: Direction = _DEFAULTS.direction
     markets: Annotated[list[Market], Field(min_length=1, max_length=MARKETS_MAX)]
@@ -219,7 +221,7 @@ class BacktestAsked(Asked):
     krw_fee_bps: Bps = _DEFAULTS.krw_fee_bps
     global_fee_bps: Bps = _DEFAULTS.global_fee_bps
     slippage_bps: Bps = _DEFAULTS.slippage_bps
-    withdraw_fee: dict[str, Quantity] = {}
+    withdraw_fee: dict[Ticker, Quantity] = {}
     transfer_bars: Bars = _DEFAULTS.transfer_bars
     hedge_fee_bps: Bps = _DEFAULTS.hedge_fee_bps
     qty_step: Quantity = _DEFAULTS.qty_step
@@ -256,7 +258,7 @@ class SweepAsked(Asked):
     krw_fee_bps: Swept = _DEFAULTS.krw_fee_bps
     global_fee_bps: Swept = _DEFAULTS.global_fee_bps
     slippage_bps: Swept = _DEFAULTS.slippage_bps
-    withdraw_fee: dict[str, Swept] = {}
+    withdraw_fee: dict[Ticker, Swept] = {}
     transfer_bars: SweptBars = float(_DEFAULTS.transfer_bars)
     hedge_fee_bps: Swept = _DEFAULTS.hedge_fee_bps
     qty_step: Swept = _DEFAULTS.qty_step

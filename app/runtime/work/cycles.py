@@ -29,8 +29,8 @@ SORTS = (
     "net_bps",
     "hold_s",
 )
-OUTCOMES = ("won", "lost")
 ROWS_AT_ONCE = 1_000
+CURSOR_LENGTH_MAX = 12
 DIRECTIONS = {"high": 1, "low": -1}
 REASONS = {"target": 0, "max_hold": 1}
 
@@ -141,7 +141,8 @@ def _rows(result: Result, places: npt.NDArray[np.int64]) -> list[dict[str, Any]]
 def _start(cursor: str | None, size: int) -> int:
     if cursor is None:
         return 0
-    if not cursor.isascii() or not cursor.isdigit() or int(cursor) > size:
+    known = cursor.isascii() and cursor.isdigit() and len(cursor) <= CURSOR_LENGTH_MAX
+    if not known or int(cursor) > size:
         raise Problem(
             "invalid_fields",
             errors=(FieldError(column="cursor", value=cursor[:200], expected="a next_cursor"),),

@@ -54,6 +54,7 @@ class Undertakings(Generic[Row]):
         self._waiting_max = waiting_max
         self._rows: dict[str, Row] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._ending: set[str] = set()  # their last writes are under way: nobody cuts in
         self._notes: set[asyncio.Task[Any]] = set()
 
     def check_room(self) -> None:
@@ -126,26 +127,40 @@ class Undertakings(Generic[Row]):
         task = self._tasks.get(public_id)
         if task is None:
             await self._db.write(self._entries.cancel, public_id, time.time_ns())
-        else:
+            return
+        if public_id not in self._ending:
             task.cancel()
-            await asyncio.wait((task,))
+        await asyncio.wait((task,))
 
     async def _conduct(self, row: Row, folder: str, work: Callable[[Row], Awaitable[None]]) -> None:
         """However it ends, the row says so, and a folder stays only with a row that names it."""
+        problem: Problem | None = None
+        cancelled = False
         try:
             await work(row)
         except PoolClosed:
-            return  # the next start finds the row as it is
+            # The next start finds the row as it is.
+            del self._tasks[row.id], self._rows[row.id]
+            return
         except asyncio.CancelledError:
-            await self._db.write(self._entries.cancel, row.id, time.time_ns())
-        except Problem as problem:
-            await self._fail(row, problem)
+            cancelled = True
+        except Problem as refused:
+            problem = refused
         except Exception:
             log.exception("work failed", id=row.id)
-            await self._fail(row, Problem("internal_error"))
+            problem = Problem("internal_error")
+        self._ending.add(row.id)
+        try:
+            if cancelled:
+                await self._db.write(self._entries.cancel, row.id, time.time_ns())
+            elif problem is not None:
+                await self._fail(row, problem)
+            await self._settle(row, folder)
         finally:
-            del self._tasks[row.id]
-            del self._rows[row.id]
+            self._ending.remove(row.id)
+            del self._tasks[row.id], self._rows[row.id]
+
+    async def _settle(self, row: Row, folder: str) -> None:
         end = await self._db.read(self._entries.get, row.id)
         if end is None or end.folder != folder:
             await asyncio.to_thread(columns.remove, self._folders.runs / folder)
