@@ -108,11 +108,17 @@ def _query_only(dbapi: Any, _record: Any) -> None:
 
 
 def _make_private(path: Path) -> None:
-    """The file is its owner's alone (0600) before SQLite opens it; -wal and -shm follow it."""
+    """The file is its owner's alone (0600) before SQLite opens it; -wal and -shm follow it.
+
+    A file that exists is never opened here: closing it would drop every lock that this process's
+    connections hold, and the next other process to leave would delete the log under them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    if path.stat().st_mode & 0o077:
-        path.chmod(0o600)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def server(url: sa.URL, *, writes: bool) -> AsyncEngine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from app.ledger.tables import setting_changes, uploads
 from tests.ledger.builders import T0
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+COUNT = "SELECT count(*) FROM uploads"
 
 
 def count_uploads(conn: sa.Connection) -> int:
@@ -199,6 +201,21 @@ async def test_the_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     modes = {file.name: oct(file.stat().st_mode & 0o777) for file in path.parent.iterdir()}
     await db.close()
     assert modes == dict.fromkeys(("kimp.db", "kimp.db-shm", "kimp.db-wal"), "0o600")
+
+
+async def test_a_visitor_who_leaves_does_not_take_the_log_with_him(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """A second connection of ours must not drop the locks of the first: SQLite would take the
+    visitor for the last one, and delete the log into which we go on writing."""
+    await sqlite_database.read(count_uploads)
+    await sqlite_database.write(make_uploads, 1)
+    visit = f"import sqlite3; sqlite3.connect({str(tmp_path / 'kimp.db')!r}).execute({COUNT!r})"
+    visitor = await asyncio.create_subprocess_exec(sys.executable, "-c", visit)
+    assert await visitor.wait() == 0
+    await sqlite_database.write(make_uploads, 2)
+    with contextlib.closing(sqlite3.connect(tmp_path / "kimp.db")) as other:
+        assert other.execute(COUNT).fetchone() == (3,)
 
 
 COUNT_UP = """
