@@ -270,10 +270,13 @@ async def test_only_so_many_uploads_at_once(
     assert UPLOADS_AT_ONCE_MAX > 0
 
 
-async def test_what_nobody_can_name_waits_for_a_mapping(api: Caller, kimp: Running) -> None:
+async def test_what_nobody_can_name_is_sent_again_with_its_columns(
+    api: Caller, kimp: Running
+) -> None:
     content = b"Zeit,Kurs\n2024-01-01T00:00:00Z,1300.5\n2024-01-02T00:00:00Z,1301\n"
     problem = await api.upload(content, "kurse.csv", expect=422)
     assert problem["code"] == "columns_unsure"
+    assert not list((kimp.desk.data_dir / "uploads").iterdir())
     mapped = await api.upload(
         content, "kurse.csv", columns='{"time": "Zeit", "rate": "Kurs"}', base="USD", quote="KRW"
     )

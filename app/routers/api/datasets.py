@@ -216,11 +216,17 @@ async def upload(request: Request) -> Response:
     and what was expected; nothing is stored.
     """
     declared = request.headers.get("content-length", "")
-    received = await desk(request).work.receive(
-        request.stream(),
-        request.headers.get("content-type", ""),
-        int(declared) if declared.isdecimal() else None,
-    )
+    work = desk(request).work
+    try:
+        received = await work.receive(
+            request.stream(),
+            request.headers.get("content-type", ""),
+            int(declared) if declared.isdecimal() else None,
+        )
+    except Problem as problem:
+        if problem.code == "columns_unsure":  # a program sends it again, with `columns`
+            await work.discard(str(problem.values["upload"]))
+        raise
     return answer(_received(received), 201, {"location": _location(received)})
 
 
