@@ -17,7 +17,6 @@ from tests.work.service import Service
 KILLS = 20
 SEED = 20_261_120
 ROWS, RUN_ROWS = 100_000, 250_000
-LATEST_S = 0.8  # by then an upload and a run of that size are mostly over
 
 
 class Victim:
@@ -103,37 +102,54 @@ def settled(service: Service) -> list[dict[str, Any]]:
 @pytest.mark.timeout(900)
 def test_kill_9_at_twenty_random_moments(tmp_path: Path, content: bytes) -> None:
     folder = tmp_path / "kimp"
-    moments = random.Random(SEED)
     promised: list[httpx.Response] = []
-    uploads: list[bool] = []
+    uploaded: list[bool] = []
     with Service(folder) as service:
-        body = {
-            "markets": [
-                {
-                    "base": "BTC",
-                    "krw_dataset": upload(service, won_csv(RUN_ROWS), "KRW"),
-                    "global_dataset": upload(service, dollar_csv(RUN_ROWS), "USDT"),
-                }
-            ],
-            "fx": {"rate": 1300},
-            "entry_bps": 60,
-            "exit_bps": -40,
-        }
-    for _ in range(KILLS):
+        body = request_on_two_uploads(service)
+    with Service(folder) as service:
+        latest_s = 1.5 * undisturbed_s(service.warmed(), content, body)
+    for moment_s in moments(latest_s):
         with Service(folder) as service:
             check_nothing_is_half_there(folder, service.warmed(), promised)
             victim = Victim(service, content, body)
             victim.start()
-            time.sleep(moments.uniform(0.0, LATEST_S))
+            time.sleep(moment_s)
             service.kill()
             victim.wait()
         promised += [answer for answer in victim.answers.values() if answer.is_success]
-        uploads.append("upload" in victim.answers)
-    assert any(uploads), "some kills came after the answer"
-    assert not all(uploads), "and some before"
+        uploaded.append("upload" in victim.answers)
+    assert any(uploaded), "some kills came after the answer"
+    assert not all(uploaded), "and some before"
     with Service(folder) as service:
         check_nothing_is_half_there(folder, service, promised)
         failed = [run for run in settled(service) if run["status"] == "failed"]
         assert failed, "no kill hit a run in flight"
         again = service.client.post(f"/backtests/{failed[0]['id']}/rerun").json()["id"]
         assert {run["id"]: run["status"] for run in settled(service)}[again] == "completed"
+
+
+def request_on_two_uploads(service: Service) -> dict[str, Any]:
+    market = {
+        "base": "BTC",
+        "krw_dataset": upload(service, won_csv(RUN_ROWS), "KRW"),
+        "global_dataset": upload(service, dollar_csv(RUN_ROWS), "USDT"),
+    }
+    return {"markets": [market], "fx": {"rate": 1300}, "entry_bps": 60, "exit_bps": -40}
+
+
+def undisturbed_s(service: Service, content: bytes, body: dict[str, Any]) -> float:
+    """How long an upload and a run take on this machine, as it is now."""
+    began_s = time.monotonic()
+    victim = Victim(service, content, body)
+    victim.start()
+    victim.wait()
+    settled(service)
+    return time.monotonic() - began_s
+
+
+def moments(latest_s: float) -> list[float]:
+    """One random moment in each twentieth of the time, in random order."""
+    chance = random.Random(SEED)
+    spread = [(place + chance.random()) / KILLS * latest_s for place in range(KILLS)]
+    chance.shuffle(spread)
+    return spread

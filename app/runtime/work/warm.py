@@ -12,6 +12,8 @@ COMPLETE = "complete"
 
 def load() -> Tasks:
     """Imports the tasks and has all kernels compiled; from the second time on they lie on disk."""
+    import polars  # noqa: F401, PLC0415 - the reader of files imports it when it first needs it
+
     from app.backtest.warm import warm  # noqa: PLC0415 - heavy: in workers only
     from app.runtime.work.tasks import TASKS  # noqa: PLC0415
 
