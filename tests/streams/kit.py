@@ -191,6 +191,8 @@ async def served(
         server.should_exit = server.force_exit = True
         async with asyncio.timeout(PATIENCE_S):
             await running
+            # A forced end leaves the lifespan waiting for ever.
+            await server.lifespan.shutdown()
 
 
 @dataclass

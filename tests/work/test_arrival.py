@@ -61,14 +61,19 @@ async def test_nobody_s_file_gets_bytes_after_it_was_closed(
     loop = asyncio.get_running_loop()
     write, close = os.write, os.close
 
+    def is_ours(handle: int) -> bool:
+        return os.path.samestat(os.fstat(handle), (tmp_path / "a").stat())
+
     def slow(handle: int, data: bytes) -> int:
-        loop.call_soon_threadsafe(begun.set)
-        asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
-        order.append("written")
+        if is_ours(handle):
+            loop.call_soon_threadsafe(begun.set)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+            order.append("written")
         return write(handle, data)
 
     def noted(handle: int) -> None:
-        order.append("closed")
+        if is_ours(handle):
+            order.append("closed")
         close(handle)
 
     monkeypatch.setattr("app.runtime.work.arrival.os.write", slow)
