@@ -1,12 +1,13 @@
-"""Command line: python -m app serve | warm | doctor | health."""
+"""Command line: python -m app serve | warm | doctor | health | decode."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import http.client
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.settings import Settings, SettingsError, load
@@ -101,12 +102,44 @@ def health(settings: Settings) -> int:
     return 0 if status == http.client.OK else FAILED
 
 
+def decode(settings: Settings, words: Sequence[str]) -> int:
+    """Print recorded messages of one venue as events, a JSON line each."""
+    _prepare(settings)
+    import msgspec
+
+    from app.exchanges import EXCHANGES
+    from app.exchanges.decode import decode as events
+
+    parser = argparse.ArgumentParser("python -m app decode")
+    parser.add_argument("venue", choices=EXCHANGES, metavar="VENUE")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="else standard input")
+    parser.add_argument("--depth", type=int, default=20, help="levels of each side; 0: all")
+    parser.add_argument("--final", action="store_true", help="the last book of each symbol only")
+    asked = parser.parse_args(words)
+    try:
+        lines = asked.file.read_bytes() if asked.file else sys.stdin.buffer.read()
+    except OSError as error:
+        raise CannotStart(f"{asked.file} cannot be read: {error.strerror}") from error
+    status = 0
+    for row in events(
+        EXCHANGES[asked.venue], lines.splitlines(), depth=asked.depth, final=asked.final
+    ):
+        sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+        if row["event"] == "error":
+            status = FAILED
+    return status
+
+
 WORDS: dict[str, Callable[[Settings], int]] = {
     "serve": serve,
     "warm": warm,
     "doctor": doctor,
     "health": health,
 }
+ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
+    "decode": decode,
+}
+"""Words with further words behind them."""
 
 
 def _prepare(settings: Settings) -> None:
@@ -133,12 +166,19 @@ def _kernels(settings: Settings) -> Path:
 
 
 def main(words: list[str]) -> int:
-    if len(words) != 1 or words[0] not in WORDS:
+    word, *further = words or [""]
+    known = word in ASKING or (word in WORDS and not further)
+    if not known:
         named = " ".join(words) or "nothing"
-        print(f"kimp knows the words {', '.join(WORDS)}; this was {named}", file=sys.stderr)
+        all_words = ", ".join([*WORDS, *ASKING])
+        print(f"kimp knows the words {all_words}; this was {named}", file=sys.stderr)
         return WRONG
     try:
-        return WORDS[words[0]](load(os.environ, Path.cwd()))
+        settings = load(os.environ, Path.cwd())
+        return ASKING[word](settings, further) if word in ASKING else WORDS[word](settings)
+    except BrokenPipeError:  # whoever reads our output has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (SettingsError, CannotStart) as reason:
         print(f"kimp cannot start: {reason}", file=sys.stderr)
         return WRONG

@@ -1,0 +1,13 @@
+"""TRANSLATION, pure: what venues say → events, what we want → frames and requests."""
+
+from __future__ import annotations
+
+from app.domain.venues import Venue
+from app.exchanges.binance import Binance
+from app.exchanges.contract import Exchange
+from app.exchanges.upbit import Upbit
+
+EXCHANGES: dict[Venue, Exchange] = {
+    Venue.UPBIT: Upbit(),
+    Venue.BINANCE: Binance(),
+}
