@@ -23,6 +23,9 @@ class Texts:
         self._ladder = ladder
         self._levels: tuple[dict[float, Level], dict[float, Level]] = ({}, {})
 
+    def __len__(self) -> int:
+        return sum(map(len, self._levels))
+
     def load(self, side: int, prices: Iterable[float], levels: Iterable[Level]) -> None:
         held = self._levels[side]
         held.clear()

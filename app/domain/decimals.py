@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated
 
@@ -16,6 +17,7 @@ Written = Annotated[str, msgspec.Meta(pattern=f"^{NUMBER}$")]
 
 def number(text: str) -> float:
     """The nearest float64. `float` alone also takes `nan`, `1_000` and spaces: no venue's words."""
-    if _NUMBER.fullmatch(text) is None:
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not math.isfinite(value):
         raise ValueError(f"{text[:40]!r} is not a number")
-    return float(text)
+    return value

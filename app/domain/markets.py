@@ -134,7 +134,7 @@ class Candle(msgspec.Struct, frozen=True):
 class ServerTime(msgspec.Struct, frozen=True):
     """The venue's clock when it answered."""
 
-    at_ns: int
+    exchange_at_ns: int
 
 
 class WalletNetwork(msgspec.Struct, frozen=True):

@@ -33,7 +33,9 @@ from app.domain.times import MINUTE_NS, MS_NS
 from app.domain.venues import Venue
 from app.exchanges.contract import (
     Connection,
+    Count,
     Limits,
+    Millis,
     Names,
     Request,
     Ticket,
@@ -106,10 +108,10 @@ class _Frame(msgspec.Struct):
 class _Depth(msgspec.Struct, rename={"last": "lastUpdateId", "exchange_at": "E"}):
     """A partial book of the spot stream, or the answer to `depth`. Derivatives add times [8]."""
 
-    last: int
+    last: Count
     bids: list[Level]
     asks: list[Level]
-    exchange_at: int | None = None
+    exchange_at: Millis | None = None
     symbol: str | None = None  # COIN-M only
 
 
@@ -127,13 +129,13 @@ class _Update(
 ):
     """`pu` marks derivatives: what this follows, because their ids do not step by one [8]."""
 
-    exchange_at: int
+    exchange_at: Millis
     symbol: str
-    first: int
-    last: int
+    first: Count
+    last: Count
     bids: list[Level]
     asks: list[Level]
-    previous: int | None = None
+    previous: Count | None = None
 
 
 class _Trade(
@@ -151,10 +153,10 @@ class _Trade(
     """`X` marks derivatives: MARKET is a trade, others are settlements of the insurance fund."""
 
     symbol: str
-    number: int
+    number: Count
     price: Written
     quantity: Written
-    at: int
+    at: Millis
     buyer_made: bool
     kind: str | None = None
 
@@ -182,7 +184,7 @@ class _Markets(msgspec.Struct):
 
 
 class _Time(msgspec.Struct):
-    serverTime: int
+    serverTime: Millis
 
 
 class _Network(msgspec.Struct):
@@ -208,7 +210,7 @@ class _Answer(msgspec.Struct):
 
 
 # [opened, open, high, low, close, volume, closed, quote volume, trades, …] [2]
-Kline = tuple[int, Written, Written, Written, Written, Written, int, str, int, str, str, str]
+Kline = tuple[Millis, Written, Written, Written, Written, Written, int, str, int, str, str, str]
 
 
 class Binance:

@@ -7,13 +7,18 @@ nobody documented is `Unreadable`. Everything that arrives becomes at least one 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from app.domain.markets import Alignment, Event, Instrument
 from app.domain.venues import Venue
+
+Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
+"""A field that counts messages or trades: what books and databases can hold."""
+Millis = Annotated[int, msgspec.Meta(ge=0, lt=2**43)]
+"""A time field in ms since the epoch, before the year 2248."""
 
 
 class Unreadable(ValueError):
@@ -196,6 +201,13 @@ def written(number: msgspec.Raw, *, quoted: bool = False) -> str:
     if not text[:1].isdigit() and text[:1] != "-":
         raise Unreadable(f"{text[:40]} is not a JSON number")
     return text
+
+
+def whole(text: str) -> int:
+    """A Count that the venue writes as text. Raises Unreadable."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise Unreadable(f"{text[:40]!r} is not a whole number")
+    return int(text)
 
 
 def split_joined(symbol: str, quotes: Collection[str]) -> tuple[str, str]:

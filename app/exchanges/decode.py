@@ -42,7 +42,7 @@ Row = dict[str, Any]
 LEVELS_MAX = 65_536
 """Levels kept on each side: twice the fullest recorded book."""
 
-STAMPED = re.compile(rb"(\d+)\s+(\S.*)", re.DOTALL)
+STAMPED = re.compile(rb"(\d{1,19})\s+(\S.*)", re.DOTALL)
 
 UNCHANGED = {
     Verdict.STALE: "older than the book",

@@ -27,7 +27,9 @@ from app.domain.times import MINUTE_NS, MS_NS, from_iso, to_iso
 from app.domain.venues import Venue
 from app.exchanges.contract import (
     Connection,
+    Count,
     Limits,
+    Millis,
     Names,
     Request,
     Ticket,
@@ -98,38 +100,38 @@ class _ShortUnit(msgspec.Struct):
 
 class _Book(msgspec.Struct):
     code: str
-    timestamp: int
+    timestamp: Millis
     orderbook_units: list[_Unit]
 
 
 class _ShortBook(msgspec.Struct):
     cd: str
-    tms: int
+    tms: Millis
     obu: list[_ShortUnit]
 
 
 class _RestBook(msgspec.Struct):
     market: str
-    timestamp: int
+    timestamp: Millis
     orderbook_units: list[_Unit]
 
 
 class _Trade(msgspec.Struct):
     code: str
-    trade_timestamp: int
+    trade_timestamp: Millis
     trade_price: Raw
     trade_volume: Raw
     ask_bid: str
-    sequential_id: int
+    sequential_id: Count
 
 
 class _ShortTrade(msgspec.Struct):
     cd: str
-    ttms: int
+    ttms: Millis
     tp: Raw
     tv: Raw
     ab: str
-    sid: int
+    sid: Count
 
 
 class _Listed(msgspec.Struct):
