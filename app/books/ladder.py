@@ -15,8 +15,9 @@ Ints = npt.NDArray[np.int64]
 BIDS, ASKS = 0, 1
 TOP = 20
 """Levels that decisions look at."""
-LEVELS_MAX = 1_000
-"""Levels that a live book keeps on each side."""
+LEVELS_MAX = 4_096
+"""Levels that a live book keeps on each side. Far ones come and go by the thousand on the busiest
+books; the more are kept, the later a book forgets too much and must be asked for again."""
 
 
 class Ladder(NamedTuple):
@@ -41,6 +42,25 @@ def empty(levels_max: int = LEVELS_MAX) -> Ladder:
     )
 
 
+# Unsigned indices need no test for being negative, which would keep the loops from becoming wide
+# moves of memory: ten times as fast. One array at a time, for the same reason.
+
+
+@compiled
+def _down(values: Floats, start: int, stop: int) -> None:
+    """values[start:stop] = values[start + 1 : stop + 1]"""
+    for i in range(np.uint64(start), np.uint64(stop)):
+        values[i] = values[i + np.uint64(1)]
+
+
+@compiled
+def _up(values: Floats, start: int, stop: int) -> None:
+    """values[start + 1 : stop + 1] = values[start:stop]"""
+    end = np.uint64(stop)
+    for step in range(np.uint64(stop - start)):
+        values[end - step] = values[end - step - np.uint64(1)]
+
+
 @compiled
 def put(ladder: Ladder, side: int, price: float, quantity: float) -> None:
     """Set one level; quantity 0 removes it."""
@@ -61,14 +81,12 @@ def put(ladder: Ladder, side: int, price: float, quantity: float) -> None:
     if found and quantity != 0.0:
         quantities[at] = quantity
     elif found:
-        for i in range(at, count - 1):
-            prices[i] = prices[i + 1]
-            quantities[i] = quantities[i + 1]
+        _down(prices, at, count - 1)
+        _down(quantities, at, count - 1)
         ladder.counts[side] = count - 1
     elif quantity != 0.0 and count < prices.size:
-        for i in range(count, at, -1):
-            prices[i] = prices[i - 1]
-            quantities[i] = quantities[i - 1]
+        _up(prices, at, count)
+        _up(quantities, at, count)
         prices[at] = price
         quantities[at] = quantity
         ladder.counts[side] = count + 1
@@ -85,9 +103,8 @@ def _put_full(ladder: Ladder, side: int, at: int, price: float, quantity: float)
         ladder.horizon[side] = sign * price
         return
     ladder.horizon[side] = sign * prices[0]
-    for i in range(at - 1):
-        prices[i] = prices[i + 1]
-        quantities[i] = quantities[i + 1]
+    _down(prices, 0, at - 1)
+    _down(quantities, 0, at - 1)
     prices[at - 1] = price
     quantities[at - 1] = quantity
 
