@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from app.domain.venues import Venue
 from app.exchanges.binance import Binance
+from app.exchanges.bybit import Bybit
 from app.exchanges.contract import Exchange
+from app.exchanges.kucoin import KuCoin
+from app.exchanges.okx import OKX
 from app.exchanges.upbit import Upbit
 
 EXCHANGES: dict[Venue, Exchange] = {
     Venue.UPBIT: Upbit(),
     Venue.BINANCE: Binance(),
+    Venue.OKX: OKX(),
+    Venue.BYBIT: Bybit(),
+    Venue.KUCOIN: KuCoin(),
 }

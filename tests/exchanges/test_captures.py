@@ -23,6 +23,7 @@ CURRENT: dict[str, Venue] = {
     "BINANCE_FUTURES": Venue.BINANCE,
     "BINANCE_DELIVERY": Venue.BINANCE,
     "UPBIT": Venue.UPBIT,
+    "KUCOIN": Venue.KUCOIN,
 }
 """Recordings of protocols that are spoken today, by the file's name."""
 
