@@ -23,11 +23,14 @@ CURRENT: dict[str, Venue] = {
     "BINANCE_FUTURES": Venue.BINANCE,
     "BINANCE_DELIVERY": Venue.BINANCE,
     "UPBIT": Venue.UPBIT,
+    "OKX": Venue.OKX,
     "KUCOIN": Venue.KUCOIN,
 }
 """Recordings of protocols that are spoken today, by the file's name."""
 
-RETIRED: dict[str, Venue] = {}
+RETIRED: dict[str, Venue] = {
+    "BYBIT": Venue.BYBIT,
+}
 """Recordings of protocols that are spoken no more."""
 
 ASKED = re.compile(r"https?://[^/]+(/\S*) -> ([\d.]+): (.*?)(?: header: .*)?")
