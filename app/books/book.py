@@ -105,7 +105,9 @@ class Book:
     def delta(self, message: BookDelta) -> Verdict:
         """Raises ValueError for levels that are none; the book is then as it was."""
         sides = _numbers(message.bids), _numbers(message.asks)
-        previous, last = _or_none(message.previous), _or_none(message.last)
+        previous = _or_none(message.previous)
+        # OKX's recordings of 2022 have no numbers: their clock orders them, as it does snapshots.
+        last = _or_none(message.last, _or_none(message.exchange_at_ns))
         verdict = Verdict(judge_delta(self._rule, self.state[0], self.state[1], previous, last))
         if verdict is Verdict.GAP:
             self.invalidate(Break(Flaw.GAP, self.sequence, message.previous))

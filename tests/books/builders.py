@@ -35,6 +35,7 @@ def delta(
     asks: list[Level] | None = None,
     *,
     checksum: int | None = None,
+    at_ns: int | None = None,
     instrument: Instrument = COIN,
 ) -> BookDelta:
-    return BookDelta(instrument, alignment, bids or [], asks or [], previous, last, checksum, None)
+    return BookDelta(instrument, alignment, bids or [], asks or [], previous, last, checksum, at_ns)

@@ -56,6 +56,15 @@ def test_a_snapshot_stream_without_numbers_follows_the_venue_s_clock() -> None:
     assert (book.sequence, book.exchange_at_ns) == (None, 20)
 
 
+def test_changes_without_numbers_follow_the_venue_s_clock_too() -> None:
+    book = Book(CHECKED)
+    book.snapshot(snapshot(CHECKED, at_ns=20))
+
+    assert book.delta(delta(CHECKED, None, None, [("98", "2")], at_ns=20)) is Verdict.STALE
+    assert book.delta(delta(CHECKED, None, None, [("98", "2")], at_ns=30)) is Verdict.APPLIED
+    assert (book.sequence, book.exchange_at_ns) == (None, 30)
+
+
 def test_a_crossed_book_is_not_valid_until_it_uncrosses() -> None:
     book = Book(SNAPSHOTS)
     book.snapshot(snapshot(SNAPSHOTS, 1, [("101", "1")], [("101", "1")]))
