@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.venues import Venue
 from app.exchanges.binance import Binance
+from app.exchanges.bithumb import Bithumb
 from app.exchanges.bybit import Bybit
 from app.exchanges.contract import Exchange
 from app.exchanges.kucoin import KuCoin
@@ -12,6 +13,7 @@ from app.exchanges.upbit import Upbit
 
 EXCHANGES: dict[Venue, Exchange] = {
     Venue.UPBIT: Upbit(),
+    Venue.BITHUMB: Bithumb(),
     Venue.BINANCE: Binance(),
     Venue.OKX: OKX(),
     Venue.BYBIT: Bybit(),

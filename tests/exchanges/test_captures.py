@@ -30,6 +30,7 @@ CURRENT: dict[str, Venue] = {
 
 RETIRED: dict[str, Venue] = {
     "BYBIT": Venue.BYBIT,
+    "BITHUMB": Venue.BITHUMB,
 }
 """Recordings of protocols that are spoken no more."""
 
@@ -83,6 +84,21 @@ def test_retired_protocols_are_ignored_line_by_line(captures: Path, name: str) -
 
     assert len(rows) == len(lines) > 0
     assert {row["event"] for row in rows} == {"ignored"}
+
+
+def test_both_generations_of_bithumb_as_one_recorder_heard_them(captures: Path) -> None:
+    folder = captures / "bithumb_ws_20241128"
+    (book,) = told(
+        Venue.BITHUMB, (folder / "new_api_orderbook_SIMPLE.jsonl").read_bytes().splitlines()
+    )
+    (retired,) = told(
+        Venue.BITHUMB, (folder / "old_api_orderbookdepth.jsonl").read_bytes().splitlines()
+    )
+
+    assert (book["event"], book["valid"], book["symbol"]) == ("book", True, "USD-ABC")
+    assert book["exchange_at"] == "2024-11-28T12:25:00.425Z"
+    assert book["asks"][0] == ("133321000", "0.0023"), "the row above it holds nothing"
+    assert retired["event"] == "ignored"
 
 
 class Rebuilt:
