@@ -7,6 +7,7 @@ from app.exchanges.binance import Binance
 from app.exchanges.bithumb import Bithumb
 from app.exchanges.bybit import Bybit
 from app.exchanges.contract import Exchange
+from app.exchanges.gate import Gate
 from app.exchanges.kucoin import KuCoin
 from app.exchanges.okx import OKX
 from app.exchanges.upbit import Upbit
@@ -18,4 +19,5 @@ EXCHANGES: dict[Venue, Exchange] = {
     Venue.OKX: OKX(),
     Venue.BYBIT: Bybit(),
     Venue.KUCOIN: KuCoin(),
+    Venue.GATE: Gate(),
 }
