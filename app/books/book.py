@@ -81,8 +81,7 @@ class Book:
         sides = _numbers(message.bids), _numbers(message.asks)
         if any(np.unique(prices).size < prices.size for prices in map(_held_prices, sides)):
             raise ValueError("a price stands twice in one snapshot")
-        # A channel without numbers is ordered by the venue's clock (upbit.md §1, book semantics).
-        offered = _or_none(message.sequence, _or_none(message.exchange_at_ns))
+        offered = _order(message)
         kept_from = _or_none(self._kept[0].previous) if self._kept else NONE
         verdict = Verdict(
             judge_snapshot(self._rule, self.state[0], self.state[1], offered, kept_from)
@@ -171,6 +170,15 @@ def _numbers(levels: Sequence[Level]) -> Numbers:
 def _held_prices(side: Numbers) -> Floats:
     prices, quantities = side
     return prices[quantities > 0.0]
+
+
+def _order(message: BookSnapshot) -> int:
+    """The venue's clock orders what has no number (upbit.md §1, book semantics), and whole books
+    before their number does: that restarts in maintenance and replies have none (bitget.md §1)."""
+    clock = _or_none(message.exchange_at_ns)
+    if message.alignment is Alignment.SNAPSHOTS and clock != NONE:
+        return clock
+    return _or_none(message.sequence, clock)
 
 
 def _or_none(value: int | None, otherwise: int = NONE) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.domain.venues import Venue
 from app.exchanges.binance import Binance
+from app.exchanges.bitget import Bitget
 from app.exchanges.bithumb import Bithumb
 from app.exchanges.bybit import Bybit
 from app.exchanges.contract import Exchange
@@ -20,4 +21,5 @@ EXCHANGES: dict[Venue, Exchange] = {
     Venue.BYBIT: Bybit(),
     Venue.KUCOIN: KuCoin(),
     Venue.GATE: Gate(),
+    Venue.BITGET: Bitget(),
 }

@@ -362,9 +362,9 @@ def _levels(rows: Sequence[Row]) -> list[Level]:
 
 
 def _look(instrument: Instrument, book: _Book) -> BookSnapshot:
-    """A whole book: five levels of the stream, or a reply. The clock orders both alike."""
+    """A whole book: five levels of the stream, or a reply, which has no number [2]."""
     bids, asks = _levels(book.bids), _levels(book.asks)
-    return BookSnapshot(instrument, Alignment.SNAPSHOTS, bids, asks, exchange_at_ns=_at_ns(book.ts))
+    return BookSnapshot(instrument, Alignment.SNAPSHOTS, bids, asks, book.seqId, _at_ns(book.ts))
 
 
 def _book(instrument: Instrument, book: _Book, is_whole: bool) -> BookSnapshot | BookDelta:

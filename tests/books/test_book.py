@@ -56,6 +56,18 @@ def test_a_snapshot_stream_without_numbers_follows_the_venue_s_clock() -> None:
     assert (book.sequence, book.exchange_at_ns) == (None, 20)
 
 
+def test_whole_books_follow_the_clock_before_their_numbers() -> None:
+    """bitget.md §1: numbers restart in maintenance; a reply over REST has none."""
+    book = Book(SNAPSHOTS)
+
+    assert book.snapshot(snapshot(SNAPSHOTS, 900, at_ns=20)) is Verdict.APPLIED
+    assert book.snapshot(snapshot(SNAPSHOTS, 3, at_ns=30)) is Verdict.APPLIED
+    assert book.snapshot(snapshot(SNAPSHOTS, 901, at_ns=25)) is Verdict.STALE
+    assert book.snapshot(snapshot(SNAPSHOTS, at_ns=40)) is Verdict.APPLIED
+    assert book.snapshot(snapshot(SNAPSHOTS, 4, at_ns=50)) is Verdict.APPLIED
+    assert (book.sequence, book.exchange_at_ns) == (4, 50)
+
+
 def test_changes_without_numbers_follow_the_venue_s_clock_too() -> None:
     book = Book(CHECKED)
     book.snapshot(snapshot(CHECKED, at_ns=20))

@@ -31,6 +31,7 @@ CURRENT: dict[str, Venue] = {
 """Recordings of protocols that are spoken today, by the file's name."""
 
 RETIRED: dict[str, Venue] = {
+    "BITGET": Venue.BITGET,
     "BYBIT": Venue.BYBIT,
     "BITHUMB": Venue.BITHUMB,
 }
