@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -58,6 +58,11 @@ class Path(StrEnum):
     WALLETS = "/api/v5/asset/currencies"
 
 
+OWN_FIELDS = {
+    Path.MARKETS: {"instType", "tickSz"},
+    Path.BOOK: {"asks", "bids"},
+    Path.WALLETS: {"ccy", "chain", "canDep"},
+}
 NOT_OURS = {
     "tickers": "a ticker is not a book",
     "bbo-tbt": "best bid and ask only, not a book",
@@ -138,16 +143,6 @@ class _Wallet(msgspec.Struct):
     minWd: Blank
     fee: Blank | None = None
     ctAddr: str | None = None
-
-
-class _Answered(msgspec.Struct):
-    """The first row of a reply: which call it answers shows in its keys."""
-
-    instType: str | None = None
-    asks: Raw | UnsetType = UNSET
-    ccy: str | None = None
-    chain: str | None = None
-    ts: str | None = None
 
 
 # [opened, open, high, low, close, volume, in base, in quote, whether it is complete] [2]
@@ -283,7 +278,7 @@ class OKX:
             return None
         if bytes(rows[0]).lstrip()[:1] == b"[":
             return Request("GET", Path.CANDLES)
-        path = _answered(msgspec.json.decode(rows[0], type=_Answered))
+        path = _answered(msgspec.json.decode(rows[0], type=dict[str, Raw]).keys())
         if path is None:
             raise Unreadable("no reply that OKX's documents describe")
         return Request("GET", path)
@@ -342,14 +337,12 @@ def _refusal(message: _Message) -> Rejected:
     return Rejected(message.code, message.msg)
 
 
-def _answered(row: _Answered) -> str | None:
-    if row.instType is not None:
-        return Path.MARKETS
-    if row.asks is not UNSET:
-        return Path.BOOK
-    if row.ccy is not None and row.chain is not None:
-        return Path.WALLETS
-    return Path.TIME if row.ts is not None else None
+def _answered(keys: Collection[str]) -> str | None:
+    """Which call a reply answers, by the fields of its first row. Many others have a `ts` too."""
+    for path, own in OWN_FIELDS.items():
+        if own.issubset(keys):
+            return path
+    return Path.TIME if set(keys) == {"ts"} else None
 
 
 def _at_ns(text: str) -> int:
