@@ -7,6 +7,7 @@ from app.exchanges.binance import Binance
 from app.exchanges.bitget import Bitget
 from app.exchanges.bithumb import Bithumb
 from app.exchanges.bybit import Bybit
+from app.exchanges.coinbase import Coinbase
 from app.exchanges.contract import Exchange
 from app.exchanges.gate import Gate
 from app.exchanges.kucoin import KuCoin
@@ -22,4 +23,5 @@ EXCHANGES: dict[Venue, Exchange] = {
     Venue.KUCOIN: KuCoin(),
     Venue.GATE: Gate(),
     Venue.BITGET: Bitget(),
+    Venue.COINBASE: Coinbase(),
 }

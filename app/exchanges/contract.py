@@ -30,12 +30,16 @@ class Unnamed(Unreadable):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One REST call. signed: it needs a key; without one its answer is unknown."""
+    """One REST call. signed: it needs a key; without one its answer is unknown.
+
+    root: the host that serves it, where that is not the venue's `rest_url`.
+    """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...] = ()
     signed: bool = False
+    root: str | None = None
 
     @property
     def target(self) -> str:

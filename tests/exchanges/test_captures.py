@@ -34,6 +34,7 @@ RETIRED: dict[str, Venue] = {
     "BITGET": Venue.BITGET,
     "BYBIT": Venue.BYBIT,
     "BITHUMB": Venue.BITHUMB,
+    "COINBASE": Venue.COINBASE,
 }
 """Recordings of protocols that are spoken no more."""
 
