@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 
 PRIVATE = 0o700
-KERNEL_SOURCES = Path(__file__).resolve().parents[2] / "backtest"
+APP = Path(__file__).resolve().parents[2]
+KERNEL_ROOMS = ("backtest", "books")
 
 
 class FolderOccupied(Exception):
@@ -67,8 +68,9 @@ class Folders:
 def _kernel_version() -> str:
     """A digest of everything that the kernels are compiled from."""
     sources = hashlib.sha256()
-    for path in sorted(KERNEL_SOURCES.glob("*.py")):
-        sources.update(path.read_bytes())
+    for room in KERNEL_ROOMS:
+        for path in sorted((APP / room).glob("*.py")):
+            sources.update(path.read_bytes())
     return sources.hexdigest()[:12]
 
 
