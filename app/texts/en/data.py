@@ -131,10 +131,7 @@ TEXTS: dict[str, str] = {
     "th.used": "Used by",
     "in_use": "in use {n}",
     "th.duplicates.short": "Dup.",
-    "note": (
-        "A dataset that a backtest used cannot be deleted: delete the backtest first. The same "
-        "file again stores nothing new and names the datasets that it already is."
-    ),
+    "note": "A dataset that a backtest used cannot be deleted: delete the backtest first.",
     "delete.title": "Delete {id}?",
     "delete.detail": (
         "{symbol}, one row, is removed from the disk. There is no way back but the file itself. "
