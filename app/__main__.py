@@ -1,9 +1,10 @@
-"""Command line: python -m app serve | warm | doctor | health | decode."""
+"""Command line: python -m app serve | warm | doctor | health | password | decode."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 import http.client
 import os
 import sys
@@ -130,6 +131,37 @@ def decode(settings: Settings, words: Sequence[str]) -> int:
     return status
 
 
+def password(settings: Settings, words: Sequence[str]) -> int:
+    """Set a person's password anew, asked for at the terminal or read from standard input."""
+    from app.domain.problems import Problem
+    from app.ledger.database import Database
+    from app.runtime.accounts import Accounts
+
+    parser = argparse.ArgumentParser("python -m app password")
+    parser.add_argument("name", metavar="NAME")
+    name = parser.parse_args(words).name
+    new = getpass.getpass("new password: ") if sys.stdin.isatty() else sys.stdin.readline()
+
+    async def reset() -> None:
+        db = Database.open(settings.database_url)
+        try:
+            accounts = Accounts(db, mode=settings.mode, public_url=settings.public_url)
+            await accounts.reset_password(name, new.rstrip("\n"))
+        finally:
+            await db.close()
+
+    _prepare(settings)
+    asyncio.run(Database.migrate(settings.database_url))
+    try:
+        asyncio.run(reset())
+    except Problem as problem:
+        told = problem.errors[0].expected if problem.errors else f"nobody is called {name}"
+        print(f"the password is as it was: {told}", file=sys.stderr)
+        return FAILED
+    print(f"{name} has a new password; every session of theirs has ended")
+    return 0
+
+
 WORDS: dict[str, Callable[[Settings], int]] = {
     "serve": serve,
     "warm": warm,
@@ -138,6 +170,7 @@ WORDS: dict[str, Callable[[Settings], int]] = {
 }
 ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
     "decode": decode,
+    "password": password,
 }
 """Words with further words behind them."""
 

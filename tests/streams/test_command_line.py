@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -16,6 +17,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.domain.problems import Problem
+from app.domain.secret import Secret
+from app.ledger.database import Database
+from app.runtime.accounts import Accounts
+from app.security.principal import Visitor
 from tests.streams.kit import PATIENCE_S, Listener
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,9 +40,15 @@ def free_port() -> int:
         return int(sock.getsockname()[1])
 
 
-def say(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def say(*words: str, typed: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*KIMP, *words], cwd=ROOT, env=variables, capture_output=True, text=True, check=False
+        [*KIMP, *words],
+        cwd=ROOT,
+        env=variables,
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -230,6 +242,34 @@ def test_the_doctor_knows_the_schema(tmp_path: Path, migrated_file: Path) -> Non
 
     assert lines_of(current)["schema"] == "ok"
     assert lines_of(current)["database"] == "ok"
+
+
+async def test_a_lost_password_is_set_anew_at_the_machine(
+    tmp_path: Path, migrated_file: Path
+) -> None:
+    file = shutil.copy(migrated_file, tmp_path / "kimp.db")
+    variables = environment(tmp_path, DATABASE_URL=f"sqlite:///{file}")
+    db = Database.open(f"sqlite:///{file}")
+    lost, new = "a sentence that is lost", "a sentence that is new"
+    accounts = Accounts(
+        db, mode="paper", public_url="http://127.0.0.1:8000", admin_password=Secret(lost)
+    )
+    await accounts.open()
+
+    nobody = say("password", "nobody", typed=f"{new}\n", **variables)
+    short = say("password", "admin", typed="short\n", **variables)
+    done = say("password", "admin", typed=f"{new}\n", **variables)
+
+    assert nobody.returncode == 1
+    assert "nobody is called nobody" in nobody.stderr
+    assert short.returncode == 1
+    assert "12" in short.stderr
+    assert done.returncode == 0, done.stderr
+    visitor = Visitor("127.0.0.1", "")
+    with pytest.raises(Problem, match="bad_credentials"):
+        await accounts.sign_in("admin", lost, visitor)
+    assert await accounts.sign_in("admin", new, visitor)
+    await db.close()
 
 
 def test_warm_compiles_the_kernels_into_the_data_folder(tmp_path: Path) -> None:
