@@ -16,6 +16,7 @@ from app.ledger import queries
 from app.routers import backtest_new, backtest_result
 from app.routers.backtesting import comparison
 from app.routers.backtesting.lists import COMPARE_MAX, run_line, study_line
+from app.routers.backtesting.summary import on_synthetic
 from app.routers.render import look, render, viewer
 from app.runtime.desk import Desk, desk
 from app.security.guard import page
@@ -40,12 +41,15 @@ async def backtests_page(
     studies = {
         kind: await _studies(here, kind) for kind in (StudyKind.SWEEP, StudyKind.WALKFORWARD)
     }
+    specs = {row.id: row.spec for row in rows}
+    specs |= {row.id: row.spec.run for kept in studies.values() for row in kept}
     return render(
         request,
         "backtests.html",
         part if part in PARTS else None,
         page="backtests",
         runs=[run_line(here.work.newest(row), now_ns) for row in rows],
+        synthetic=await on_synthetic(here, specs),
         cursor=onward,
         sweeps=[study_line(row, now_ns) for row in studies[StudyKind.SWEEP]],
         walkforwards=[study_line(row, now_ns) for row in studies[StudyKind.WALKFORWARD]],
@@ -67,6 +71,7 @@ async def compare_page(request: Request, run: Picked = []) -> Response:  # noqa:
         "compare.html",
         page="backtests",
         runs=comparison.columns(chosen),
+        synthetic=await on_synthetic(here, {row.id: row.spec for row in chosen}),
         groups=comparison.groups(chosen, seen),
         others=[run_line(row, time.time_ns()) for row in others],
         chosen={row.id for row in chosen},

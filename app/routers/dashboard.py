@@ -17,7 +17,7 @@ from app.domain.backtests import FINAL, RunStatus
 from app.domain.records import RunRow, StudyRow, UploadRow
 from app.ledger import queries
 from app.routers.backtesting.lists import RunLine, run_line, study_line
-from app.routers.backtesting.summary import dataset_names
+from app.routers.backtesting.summary import on_synthetic
 from app.routers.datasets_shown import shown
 from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
@@ -81,7 +81,7 @@ async def dashboard_page(request: Request, part: str | None = None) -> Response:
         best=max(done, key=_return_of) if done else None,
         completed=len(done),
         runs=lines[:RUNS_SHOWN],
-        synthetic=await _on_synthetic(here, runs),
+        synthetic=await on_synthetic(here, {run.id: run.spec for run in runs}),
         datasets=[shown(row) for row in datasets],
         total={"count": count, "file_bytes": file_bytes},
         jobs=[job(lang, record) for record in await moving(here)],
@@ -127,10 +127,3 @@ def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> li
     }
     first = next((key for key, (done, _) in made.items() if not done), None)
     return [Step(key, done, key == first, values) for key, (done, values) in made.items()]
-
-
-async def _on_synthetic(here: Desk, runs: Sequence[RunRow]) -> set[str]:
-    """Runs that used data of the built-in generator."""
-    named = {run.id: set(dataset_names(run.spec)) for run in runs}
-    made = await here.db.read(queries.synthetic_among, set().union(*named.values()))
-    return {run_id for run_id, names in named.items() if names & made}

@@ -72,6 +72,13 @@ def synthetic(spec: RunSpec, sets: Mapping[str, DatasetRow]) -> bool:
     return any(sets[name].facts.synthetic for name in dataset_names(spec) if name in sets)
 
 
+async def on_synthetic(here: Desk, specs: Mapping[str, RunSpec]) -> set[str]:
+    """Those of several runs or studies, by id, that used data made by us."""
+    named = {public_id: set(dataset_names(spec)) for public_id, spec in specs.items()}
+    made = await here.db.read(queries.synthetic_among, set().union(*named.values()))
+    return {public_id for public_id, names in named.items() if names & made}
+
+
 def run_meta(row: RunRow, sets: Mapping[str, DatasetRow], seen: Viewer) -> list[Markup | str]:
     """The line under a result's title."""
     parts = _rules(row.spec, sets, seen)

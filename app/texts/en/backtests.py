@@ -345,7 +345,7 @@ TEXTS: dict[str, str] = {
     "heat.label": "Heat map of {n} points",
     "heat.best": "best",
     "heat.plateau": "best plateau",
-    "heat.why": "The plateau beats the peak: its neighbours do well too.",
+    "heat.why": "Prefer the plateau to the peak: its neighbours do well too.",
     "heat.none": "No point is done yet.",
     "heat.none.why": "Cells fill as they are computed.",
     "cell": "Point",
