@@ -46,6 +46,8 @@ async def test_a_new_user_is_one_click_from_a_first_result(
     await expect(page.locator("header .chip", has_text="SYNTHETIC")).to_be_visible()
     await page.goto("/backtests")
     await expect(page.locator(f"#run-{run_id} th a")).to_have_text("1 · Sample")
+    mark = f"getComputedStyle(document.querySelector('#run-{run_id} th a'), '::after').content"
+    assert await page.evaluate(mark) == '"SYNTHETIC"'
 
 
 async def test_the_form_says_at_once_what_will_run_and_where_it_breaks_even(
