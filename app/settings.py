@@ -23,7 +23,6 @@ DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 PASSWORD_LENGTH_MIN = 12
 API_TOKEN_LENGTH = (32, 256)
 MASTER_KEY_BYTES = 32
-VENUE_ENDINGS = ("WS_URL", "REST_URL", "API_KEY", "API_SECRET", "API_PASSPHRASE")
 
 Environment = Literal["development", "test", "production"]
 Mode = Literal["paper", "live", "drill"]

@@ -12,24 +12,12 @@ from app.domain.backtests import Direction
 from app.domain.records import DatasetRow, Metrics, RunRow
 from app.routers.backtesting import believe, strip
 from app.routers.render import Viewer
+from app.runtime.work.checks import SWEPT
 from app.runtime.work.orders import ReportWords
 from app.runtime.work.results import Result
 from app.texts import formats
 
 LEAD = ("total_pnl_krw", "roi_pct", "max_drawdown_pct", "sharpe", "win_rate_pct", "cycles")
-PARAMETERS = (
-    "entry_bps",
-    "exit_bps",
-    "max_hold_bars",
-    "notional_krw",
-    "initial_capital_krw",
-    "krw_fee_bps",
-    "global_fee_bps",
-    "slippage_bps",
-    "transfer_bars",
-    "hedge_fee_bps",
-    "qty_step",
-)
 COLUMNS = ("id", "file", "market", "rows", "span")
 ZONE = "UTC"
 
@@ -81,7 +69,7 @@ def _parameters(row: RunRow, seen: Viewer) -> Iterator[tuple[str, str]]:
     params = msgspec.structs.asdict(row.spec.params)
     for name in ("style", "direction"):
         yield _say(f"backtests.{name}", seen), _say(f"backtests.{name}.{params[name]}", seen)
-    for name in PARAMETERS:
+    for name in SWEPT:
         yield _say(f"backtests.{name}", seen), formats.quantity(float(params[name]))
     if params["hedge"]:
         yield _say("backtests.hedge", seen), "✓"

@@ -39,10 +39,6 @@ def listener(hub: Hub) -> Callable[[str, UploadRow | RunRow | StudyRow | None], 
     return tell
 
 
-def _seen(view: View) -> Viewer:
-    return Viewer(view.lang, view.zone)
-
-
 def _is_new(row: RunRow | StudyRow) -> bool:
     """Open lists have no row for it yet."""
     return row.status is RunStatus.QUEUED
