@@ -5,7 +5,7 @@ run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
 check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
-lock   resolve requirements*.in anew into requirements*.lock
+lock   resolve every requirements*.in anew into its lock
 
 What follows a word is KEY=VALUE (put into the environment) or, for test, a path or a pytest flag.
 Needs Python 3.11 with pip, nothing else: this file uses the standard library only.
@@ -22,6 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PEERS = ROOT / ".venv-peers"
+CLIENTS = ROOT / ".venv-clients"
 UV = "uv>=0.13,<0.14"
 
 
@@ -40,7 +41,7 @@ def python(venv: Path = VENV) -> Path:
 def install(lock: str, venv: Path = VENV) -> None:
     """Bring `venv` to the locked packages; instant when the lock has not changed."""
     wanted = hashlib.sha256((ROOT / lock).read_bytes()).hexdigest()
-    stamp = venv / f".{lock}"
+    stamp = venv / f".{Path(lock).name}"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     print(f"installing {lock} into {venv.name} …", flush=True)
@@ -72,6 +73,7 @@ def run(_: list[str]) -> None:
 
 def test(arguments: list[str]) -> None:
     install("requirements-dev.lock")
+    install("tests/clients/requirements.lock", CLIENTS)
     call(python(), "tools/debs.py")
     call(python(), "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", *arguments)
 
@@ -101,6 +103,9 @@ def lock(_: list[str]) -> None:
     call(
         *uv, *shape, "-c", "requirements.lock", "requirements-dev.in", "-o", "requirements-dev.lock"
     )
+    # Other people's clients pin versions that kimp must not be held to: an environment of their own.
+    clients = "tests/clients/requirements"
+    call(*uv, *shape, f"{clients}.in", "-o", f"{clients}.lock")
 
 
 WORDS = {"run": run, "test": test, "check": check, "bench": bench, "lock": lock}

@@ -1,0 +1,98 @@
+"""Events: everything that can happen to the engine. Each carries its time; the engine has no clock.
+
+`at_ns` is when we learned of it, ns since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.domain.markets import BookSnapshot, Instrument, Market, WalletNetwork
+from app.domain.policy import Policy
+from app.domain.venues import Venue
+
+
+class Event(msgspec.Struct, frozen=True, tag=True):
+    at_ns: int
+
+
+class ConnectionOpened(Event, frozen=True):
+    """A socket is subscribed. Books of its instruments start anew. connection: our number."""
+
+    connection: int
+    venue: Venue
+    channel: str
+    instruments: tuple[Instrument, ...]
+
+
+class ConnectionLost(Event, frozen=True):
+    """Nothing more comes from it; its books are invalid until another connection opens."""
+
+    connection: int
+    reason: str
+
+
+class FrameReceived(Event, frozen=True):
+    """One message of a public stream, as its bytes came."""
+
+    connection: int
+    frame: bytes
+
+
+class FramesDropped(Event, frozen=True):
+    """We fell so far behind that frames were thrown away: the connection must start anew."""
+
+    connection: int
+    count: int
+
+
+class SnapshotRead(Event, frozen=True):
+    """A book that was asked for by REST. None: the venue did not answer."""
+
+    instrument: Instrument
+    snapshot: BookSnapshot | None
+
+
+class MarketsRead(Event, frozen=True):
+    """All markets of a venue as it lists them now."""
+
+    venue: Venue
+    markets: tuple[Market, ...]
+
+
+class WalletsRead(Event, frozen=True):
+    """All networks of a venue. reason: why they are not known; then `networks` is empty."""
+
+    venue: Venue
+    networks: tuple[WalletNetwork, ...]
+    reason: str | None = None
+
+
+class RateRead(Event, frozen=True):
+    """Official KRW per USD from one source. rate None: it did not answer, `reason` says why.
+
+    observed_at_ns: the source's own time, None where it gives none.
+    """
+
+    source: str
+    rate: float | None
+    observed_at_ns: int | None = None
+    reason: str | None = None
+
+
+class ClockRead(Event, frozen=True):
+    """A venue's clock against ours: offset = theirs − ours, known to ± error."""
+
+    venue: Venue
+    offset_ns: int
+    error_ns: int
+
+
+class PolicyChanged(Event, frozen=True):
+    """What people set: thresholds, sizes, fees, favourites, identities."""
+
+    policy: Policy
+
+
+class Ticked(Event, frozen=True):
+    """Time passes, about ten times a second: ages grow, gates close."""

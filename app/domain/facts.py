@@ -1,0 +1,118 @@
+"""Facts: what the engine found out, in order; and commands: what it wants done."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.domain.live import Opportunity
+from app.domain.markets import Instrument, Trade
+from app.domain.venues import Venue
+
+
+class Fact(msgspec.Struct, frozen=True, tag=True):
+    at_ns: int
+
+
+class BookBroke(Fact, frozen=True):
+    """flaw: gap, checksum, depth, connection, lost, unreadable."""
+
+    instrument: Instrument
+    flaw: str
+
+
+class BookRestored(Fact, frozen=True):
+    instrument: Instrument
+    broken_ms: float
+
+
+class TradesPrinted(Fact, frozen=True):
+    trades: tuple[Trade, ...]
+
+
+class MarketListed(Fact, frozen=True):
+    instrument: Instrument
+
+
+class MarketDelisted(Fact, frozen=True):
+    instrument: Instrument
+
+
+class OpportunityOpened(Fact, frozen=True):
+    opportunity: Opportunity
+
+
+class OpportunityClosed(Fact, frozen=True):
+    opportunity: Opportunity
+
+
+class CandidateRefused(Fact, frozen=True):
+    """Passed on price, refused by a gate; told once when it begins and once when it ends."""
+
+    opportunity: Opportunity
+    ended: bool
+
+
+class PairQuarantined(Fact, frozen=True):
+    base: str
+    venue: Venue
+    other: Venue
+    reason: str
+
+
+class RateWithheld(Fact, frozen=True):
+    """id: USD, USDT, USDC. reason None: there is a rate again."""
+
+    id: str
+    reason: str | None
+
+
+class Rejection(Fact, frozen=True):
+    """A venue did not accept what a connection asked of it."""
+
+    venue: Venue
+    code: str
+    message: str
+
+
+class Unread(Fact, frozen=True):
+    """A frame that nothing could read; its start is kept for people."""
+
+    venue: Venue
+    reason: str
+    start: bytes
+
+
+class Command(msgspec.Struct, frozen=True, tag=True):
+    """What the engine wants done. Feeds do it and answer with events."""
+
+
+class AskBook(Command, frozen=True):
+    """By REST: a snapshot to join, or a second look at a quiet book. reason: word for the log."""
+
+    instrument: Instrument
+    reason: str
+
+
+class Resubscribe(Command, frozen=True):
+    connection: int
+    instrument: Instrument
+
+
+class Reconnect(Command, frozen=True):
+    connection: int
+    reason: str
+
+
+class Watch(Command, frozen=True):
+    """The instruments that a venue should stream from now on."""
+
+    venue: Venue
+    instruments: tuple[Instrument, ...]
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What one step gave. row: the book that changed, −1 where none did."""
+
+    facts: tuple[Fact, ...] = ()
+    commands: tuple[Command, ...] = ()
+    row: int = -1
