@@ -103,7 +103,7 @@ def lock(_: list[str]) -> None:
     call(
         *uv, *shape, "-c", "requirements.lock", "requirements-dev.in", "-o", "requirements-dev.lock"
     )
-    # Other people's clients pin versions that kimp must not be held to: an environment of their own.
+    # Other people's clients pin versions that kimp must not be held to: their own environment.
     clients = "tests/clients/requirements"
     call(*uv, *shape, f"{clients}.in", "-o", f"{clients}.lock")
 
