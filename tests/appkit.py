@@ -42,6 +42,7 @@ async def running(folder: Path, **environment: str) -> AsyncGenerator[Running, N
         "DATA_DIR": str(folder),
         "API_TOKEN": API_TOKEN,
         "ADMIN_PASSWORD": PASSWORD,
+        "FEEDS": "off",
         **environment,
     }
     settings = load({f"KIMP_{name}": value for name, value in values.items()})
