@@ -1,0 +1,1 @@
+"""DECISIONS, pure: events in; facts, commands and views out. Knows no venue's wire and no clock."""

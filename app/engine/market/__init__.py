@@ -1,0 +1,1 @@
+"""What is known of the market: rates, identities, wallets, fees, health of channels, universe."""
