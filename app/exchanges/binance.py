@@ -303,6 +303,9 @@ class Binance:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS, signed=True)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         symbol = request.asked("symbol")
         if body.lstrip()[:1] == b"{" and b'"code"' in body[:20]:

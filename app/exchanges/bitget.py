@@ -243,6 +243,9 @@ class Bitget:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if request.path.startswith(RETIRED_PATHS):
             return [RETIRED]

@@ -50,6 +50,7 @@ class Path(StrEnum):
     BOOK = "/v1/orderbook"
     CANDLES = "/v1/candles/minutes/1"
     WALLETS = "/v1/status/wallet"
+    WITHDRAWAL = "/v1/withdraws/chance"
     # Public, but of fees only: read where it was asked, not asked for by us.
     FEES = "/v2/fee/inout/ALL"
 
@@ -184,6 +185,19 @@ class _Fees(msgspec.Struct):
     networks: list[_FeeNetwork]
 
 
+class _Charge(msgspec.Struct):
+    withdraw_fee: Written | None  # null where a rate is charged instead [2]
+
+
+class _Bounds(msgspec.Struct):
+    minimum: Written | None
+
+
+class _Withdrawal(msgspec.Struct):
+    currency: _Charge
+    withdraw_limit: _Bounds
+
+
 class _Answer(msgspec.Struct):
     """The first row of a reply: which call it answers shows in its keys."""
 
@@ -308,6 +322,18 @@ class Bithumb:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS, signed=True)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        """One by one: the public list of fees calls networks by other names [2]."""
+        return [
+            Request(
+                "GET",
+                Path.WITHDRAWAL,
+                (("currency", network.asset), ("net_type", network.network)),
+                signed=True,
+            )
+            for network in networks
+        ]
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if request.path.startswith(RETIRED_ROOT):
             return [Ignored(RETIRED)]
@@ -315,6 +341,8 @@ class Bithumb:
             if request.path == Path.CHANCE and b'"error"' not in body:
                 chance = msgspec.json.decode(body, type=_Chance)
                 return [_rated(names.named(request.asked("market")), chance.market.bid)]
+            if request.path == Path.WITHDRAWAL and b'"error"' not in body:
+                return [_withdrawal(request, msgspec.json.decode(body, type=_Withdrawal))]
             return self.read(body, names)  # errors, under HTTP 200 too [2]
         match request.path:
             case Path.MARKETS:
@@ -428,4 +456,20 @@ def _fee(coin: _Fees, network: _FeeNetwork) -> WalletNetwork:
         Flow.UNKNOWN,
         network.withdraw_fee_quantity,
         network.withdraw_minimum_quantity,
+    )
+
+
+def _withdrawal(request: Request, told: _Withdrawal) -> WalletNetwork:
+    """Whether the network is open, `ask_wallets` tells."""
+    asset, network = request.asked("currency"), request.asked("net_type")
+    if asset is None or network is None:
+        raise Unreadable("a withdrawal's fee is of one currency and network, which were not asked")
+    return WalletNetwork(
+        Venue.BITHUMB,
+        asset,
+        network,
+        Flow.UNKNOWN,
+        Flow.UNKNOWN,
+        told.currency.withdraw_fee,
+        told.withdraw_limit.minimum,
     )

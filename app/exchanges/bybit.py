@@ -298,6 +298,9 @@ class Bybit:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS, signed=True)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if msgspec.json.decode(body, type=_Head).ret_code is not None:
             return [Ignored(RETIRED)]

@@ -310,6 +310,10 @@ class Coinbase:
         """Of the Exchange, which shares them: Advanced Trade has no public word on networks [2]."""
         return Request("GET", Path.WALLETS, root=EXCHANGE_ROOT)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        """Only the sister venue tells fees, of an address, and to keys of its own [2]."""
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if body.lstrip()[:1] == b"{" and _is_fault(body):
             return self.read(body, names)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from app.domain.markets import Alignment, Event, Instrument
+from app.domain.markets import Alignment, Event, Instrument, WalletNetwork
 from app.domain.venues import Venue
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
@@ -32,7 +32,7 @@ class Unnamed(Unreadable):
 class Request(msgspec.Struct, frozen=True):
     """One REST call. signed: it needs a key; without one its answer is unknown.
 
-    root: the host that serves it, where that is not the venue's `rest_url`.
+    root: the host that serves it, where that is not the venue's `rest_url`. body: as it is sent.
     """
 
     method: str
@@ -40,6 +40,7 @@ class Request(msgspec.Struct, frozen=True):
     query: tuple[tuple[str, str], ...] = ()
     signed: bool = False
     root: str | None = None
+    body: bytes = b""
 
     @property
     def target(self) -> str:
@@ -180,6 +181,10 @@ class Exchange(Protocol):
         """Networks with their deposits and withdrawals; `signed` where the venue wants a key."""
         ...
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        """What `ask_wallets` leaves open (fee, minimum); none where nothing is, or nobody says."""
+        ...
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         """The answer to one of the requests above. Raises ValueError."""
         ...
@@ -187,6 +192,19 @@ class Exchange(Protocol):
     def recognise(self, body: bytes) -> Request | None:
         """Which call this REST body answers, judged by its shape alone; None: it is no reply."""
         ...
+
+
+def completed(
+    networks: Iterable[WalletNetwork], withdrawals: Iterable[WalletNetwork]
+) -> tuple[WalletNetwork, ...]:
+    """Networks as `ask_wallets` told, with fees and minimums as `ask_withdrawals` did."""
+    told = {(network.asset, network.network): network for network in withdrawals}
+    made: list[WalletNetwork] = []
+    for network in networks:
+        other = told.get((network.asset, network.network), network)
+        fee, minimum = network.fee or other.fee, network.minimum or other.minimum
+        made.append(msgspec.structs.replace(network, fee=fee, minimum=minimum))
+    return tuple(made)
 
 
 def shards(instruments: Sequence[Instrument], size: int) -> Iterable[Sequence[Instrument]]:

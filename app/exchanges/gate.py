@@ -58,6 +58,7 @@ class Path(StrEnum):
     CANDLES = "/api/v4/spot/candlesticks"
     TIME = "/api/v4/spot/time"
     WALLETS = "/api/v4/spot/currencies"
+    WITHDRAWALS = "/api/v4/wallet/withdraw_status"
     # Perpetuals: books are read, as they were captured.
     PERPETUAL_MARKETS = "/api/v4/futures/usdt/contracts"
     PERPETUAL_BOOK = "/api/v4/futures/usdt/order_book"
@@ -235,6 +236,14 @@ class _Currency(msgspec.Struct):
     chains: list[_Chain]
 
 
+class _Withdrawal(msgspec.Struct):
+    currency: str
+    withdraw_amount_mini: Written
+    withdraw_percent: str
+    withdraw_fix_on_chains: dict[str, Written] = {}
+    withdraw_percent_on_chains: dict[str, str] = {}
+
+
 class _Row(msgspec.Struct):
     """The first row of a reply: which call it answers shows in its keys."""
 
@@ -242,6 +251,7 @@ class _Row(msgspec.Struct):
     precision: int | None = None
     currency: str | None = None
     chains: Raw | UnsetType = UNSET
+    withdraw_amount_mini: Raw | UnsetType = UNSET
 
 
 class _Answer(msgspec.Struct):
@@ -360,6 +370,9 @@ class Gate:
         """Networks and contracts are public; fees and minimums are not [2]."""
         return Request("GET", Path.WALLETS)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return [Request("GET", Path.WITHDRAWALS, signed=True)]
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if body.lstrip()[:1] == b"{" and msgspec.json.decode(body, type=_Head).label is not None:
             return self.read(body, names)
@@ -378,6 +391,11 @@ class Gate:
             case Path.WALLETS:
                 currencies = msgspec.json.decode(body, type=list[_Currency])
                 return [_wallet(row, chain) for row in currencies for chain in row.chains]
+            case Path.WITHDRAWALS:
+                coins = msgspec.json.decode(body, type=list[_Withdrawal])
+                return [
+                    _withdrawal(row, name) for row in coins for name in row.withdraw_fix_on_chains
+                ]
             case Path.PERPETUAL_BOOK:
                 contract = request.asked("contract")
                 if contract is None:
@@ -462,6 +480,8 @@ def _asked(channel: str, word: str, payload: list[str], ticket: Ticket, number: 
 def _listed(row: _Row) -> str | None:
     if row.base is not None and row.precision is not None:
         return Path.MARKETS
+    if row.withdraw_amount_mini is not UNSET:
+        return Path.WITHDRAWALS
     return Path.WALLETS if row.currency is not None and row.chains is not UNSET else None
 
 
@@ -565,3 +585,11 @@ def _wallet(row: _Currency, chain: _Chain) -> WalletNetwork:
         Flow.CLOSED if chain.withdraw_disabled else Flow.OPEN,
         contract=chain.addr or None,
     )
+
+
+def _withdrawal(row: _Withdrawal, chain: str) -> WalletNetwork:
+    """A fee that is a share, too, cannot be told as one amount [2]."""
+    share = row.withdraw_percent_on_chains.get(chain, row.withdraw_percent)
+    fee = row.withdraw_fix_on_chains[chain] if share in {"0%", "0"} else None
+    minimum, flow = row.withdraw_amount_mini, Flow.UNKNOWN
+    return WalletNetwork(Venue.GATE, row.currency, chain, flow, flow, fee, minimum)

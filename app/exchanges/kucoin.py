@@ -262,6 +262,9 @@ class KuCoin:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS)  # public, contracts too [2]
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         reply = msgspec.json.decode(body, type=_Frame)
         if reply.code != WELL or not isinstance(reply.data, Raw):

@@ -246,6 +246,9 @@ class OKX:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS, signed=True)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return []
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         reply = msgspec.json.decode(body, type=_Message)
         if reply.code != "0" or not isinstance(reply.data, Raw):

@@ -50,6 +50,7 @@ class Path(StrEnum):
     BOOK = "/v1/orderbook"
     CANDLES = "/v1/candles/minutes/1"
     WALLETS = "/v1/status/wallet"
+    WITHDRAWAL = "/v1/withdraws/chance"
 
 
 NOT_OURS = {
@@ -159,6 +160,19 @@ class _Wallet(msgspec.Struct):
     wallet_state: str
     block_state: str
     net_type: str
+
+
+class _Charge(msgspec.Struct):
+    withdraw_fee: str | None
+
+
+class _Bounds(msgspec.Struct):
+    minimum: str | None
+
+
+class _Chance(msgspec.Struct):
+    currency: _Charge
+    withdraw_limit: _Bounds
 
 
 class _Answer(msgspec.Struct):
@@ -280,8 +294,21 @@ class Upbit:
     def ask_wallets(self) -> Request:
         return Request("GET", Path.WALLETS, signed=True)
 
+    def ask_withdrawals(self, networks: Sequence[WalletNetwork]) -> list[Request]:
+        return [
+            Request(
+                "GET",
+                Path.WITHDRAWAL,
+                (("currency", network.asset), ("net_type", network.network)),
+                signed=True,
+            )
+            for network in networks
+        ]
+
     def read_reply(self, request: Request, body: bytes, names: Names) -> list[Event]:
         if body.lstrip()[:1] == b"{":
+            if request.path == Path.WITHDRAWAL and b'"error"' not in body:
+                return [_withdrawal(request, msgspec.json.decode(body, type=_Chance))]
             return self.read(body, names)  # errors; quotation and stream write them alike
         match request.path:
             case Path.MARKETS:
@@ -378,3 +405,19 @@ def _wallet(row: _Wallet) -> WalletNetwork:
     if row.block_state != "normal" and Flow.OPEN in {deposit, withdraw}:
         deposit, withdraw = unknown
     return WalletNetwork(Venue.UPBIT, row.currency, row.net_type, deposit, withdraw)
+
+
+def _withdrawal(request: Request, chance: _Chance) -> WalletNetwork:
+    """Whether the network is open, `ask_wallets` tells."""
+    asset, network = request.asked("currency"), request.asked("net_type")
+    if asset is None or network is None:
+        raise Unreadable("a withdrawal's fee is of one currency and network, which were not asked")
+    return WalletNetwork(
+        Venue.UPBIT,
+        asset,
+        network,
+        Flow.UNKNOWN,
+        Flow.UNKNOWN,
+        chance.currency.withdraw_fee,
+        chance.withdraw_limit.minimum,
+    )

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.domain.markets import Alignment, Instrument
+from app.domain.markets import Alignment, Flow, Instrument, WalletNetwork
 from app.domain.venues import Venue
 from app.exchanges import EXCHANGES
 from app.exchanges.contract import Exchange, Names, Request, Ticket
@@ -196,6 +196,8 @@ def requests(exchange: Exchange) -> Iterator[Request]:
     yield exchange.ask_book(instruments[0])
     yield exchange.ask_candles(instruments[0], 1_700_000_040 * 10**9, 5)
     yield exchange.ask_wallets()
+    unknown = Flow.UNKNOWN, Flow.UNKNOWN
+    yield from exchange.ask_withdrawals([WalletNetwork(exchange.venue, "BTC", "BTC", *unknown)])
     for asked in (exchange.ask_time(), exchange.entry()):
         if asked is not None:
             yield asked
