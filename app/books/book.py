@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from app.books import ladder as ladders
+from app.books import tops
 from app.books.alignment import NONE, RULES, State, Verdict, judge_delta, judge_snapshot
 from app.books.ladder import ASKS, BIDS, LEVELS_MAX, TOP, Floats
 from app.books.texts import Texts
+from app.books.tops import Cell
 from app.domain.decimals import number
 from app.domain.markets import Alignment, BookDelta, BookSnapshot, Level
 
@@ -27,12 +29,16 @@ class Flaw(StrEnum):
     """Why a book that had a snapshot is not valid.
 
     depth: so many levels were removed that a bounded book no longer knows the best ones.
+    connection: messages of its connection are missing. lost: its connection ended. unreadable: a
+    message about it holds levels that are none.
     """
 
     GAP = "gap"
     CHECKSUM = "checksum"
     DEPTH = "depth"
     CONNECTION = "connection"
+    LOST = "lost"
+    UNREADABLE = "unreadable"
 
 
 class Break(NamedTuple):
@@ -46,28 +52,36 @@ class Break(NamedTuple):
 class Book:
     """Fed one message at a time; always readable, `valid` says whether it may decide anything."""
 
-    __slots__ = (
-        "_kept",
-        "_rule",
-        "broken",
-        "exchange_at_ns",
-        "ladder",
-        "sequence",
-        "state",
-        "texts",
-    )
+    __slots__ = ("_kept", "_record", "_rule", "alignment", "broken", "ladder", "state", "texts")
 
     def __init__(
-        self, alignment: Alignment, *, levels_max: int = LEVELS_MAX, texts: bool = False
+        self,
+        alignment: Alignment,
+        *,
+        levels_max: int = LEVELS_MAX,
+        texts: bool = False,
+        cell: Cell | None = None,
     ) -> None:
+        """cell: where the book lives, cleared; by default it has a place of its own."""
+        self.alignment = alignment
         self._rule = RULES[alignment]
         self._kept: deque[BookDelta] = deque(maxlen=KEPT_MAX)
-        self.ladder = ladders.empty(levels_max)
+        cell = cell or tops.alone(self._rule, levels_max)
+        self._record = cell.tops[cell.row]
+        self.ladder = cell.ladder()
         self.texts = Texts(self.ladder) if texts or alignment is Alignment.CHECKED else None
-        self.state = np.array([State.WAITING, NONE], np.int64)  # a State, and what orders messages
+        self.state = cell.tops["state"][cell.row]  # a State, and what orders messages
         self.broken: Break | None = None
-        self.sequence: int | None = None  # as the venue counts; None where the channel does not
-        self.exchange_at_ns: int | None = None
+
+    @property
+    def sequence(self) -> int | None:
+        """As the venue counts; None where the channel does not."""
+        number = int(self._record["sequence"])
+        return None if number == NONE else number
+
+    @property
+    def exchange_at_ns(self) -> int | None:
+        return int(self._record["exchange_ns"]) or None
 
     @property
     def valid(self) -> bool:
@@ -96,8 +110,7 @@ class Book:
                 self.texts.load(side, prices[held].tolist(), rows)
         self.state[:] = State.VALID, offered
         self.broken = None
-        self.sequence = message.sequence
-        self.exchange_at_ns = message.exchange_at_ns
+        self._told(message.sequence, message.exchange_at_ns)
         self._join()
         return verdict
 
@@ -125,10 +138,14 @@ class Book:
         """A new connection knows nothing of the old one."""
         self._kept.clear()
         self.ladder.counts[:] = 0
+        self.ladder.horizon[:] = -np.inf
         self.state[:] = State.WAITING, NONE
         self.broken = None
-        self.sequence = None
-        self.exchange_at_ns = None
+        self._told(None, None)
+
+    def _told(self, sequence: int | None, exchange_at_ns: int | None) -> None:
+        self._record["sequence"] = _or_none(sequence)
+        self._record["exchange_ns"] = exchange_at_ns or 0
 
     def _join(self) -> None:
         """Play the kept changes on a snapshot; a hole among them breaks the book again."""
@@ -143,8 +160,7 @@ class Book:
             if self.texts is not None:
                 self.texts.change(side, prices.tolist(), levels)
         self.state[1] = last
-        self.sequence = message.last
-        self.exchange_at_ns = message.exchange_at_ns
+        self._told(message.last, message.exchange_at_ns)
         if self.texts is not None and message.checksum is not None:
             found = self.texts.checksum()
             if found != message.checksum:
