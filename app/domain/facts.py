@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from app.domain.live import Opportunity
+from app.domain.live import ChannelState, Opportunity
 from app.domain.markets import Instrument, Trade
 from app.domain.venues import Venue
 
@@ -64,6 +64,15 @@ class RateWithheld(Fact, frozen=True):
 
     id: str
     reason: str | None
+
+
+class ChannelTurned(Fact, frozen=True):
+    """A connection's books begin or cease to decide anything; LOST when it is gone."""
+
+    connection: int
+    venue: Venue
+    channel: str
+    state: ChannelState
 
 
 class Rejection(Fact, frozen=True):

@@ -90,6 +90,8 @@ class Policy(msgspec.Struct, frozen=True):
     instruments_per_venue_max: int = 200
     opportunities_max: int = 50
     favourites: tuple[str, ...] = ()
+    fx_quorum: int = 2
+    """Official sources that must agree: two, unless only one is configured."""
     fx_fixed: float | None = None
     """A hand-set KRW per USD, labelled MANUAL everywhere."""
     fees: tuple[Fee, ...] = ()
