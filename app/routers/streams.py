@@ -12,7 +12,7 @@ from app.domain.problems import FieldError, Problem
 from app.routers.api.encode import refusals
 from app.routers.render import look, viewer
 from app.runtime.desk import desk
-from app.runtime.streams.board import TOPICS, View, is_page
+from app.runtime.streams.board import CHOICE_LETTERS_MAX, TOPICS, View, chosen, is_page
 from app.runtime.streams.clients import Feed, Page, Topics
 from app.runtime.streams.hub import PAGE_HZ
 from app.runtime.streams.response import StreamResponse
@@ -76,7 +76,13 @@ async def follow(
         raise Problem("forbidden")
     await look(request)
     seen = viewer(request)
-    feed = Page(name, View(lang=seen.lang, zone=seen.zone))
+    try:
+        query = chosen(name, request.query_params)
+    except ValueError as too_long:
+        expected = f"at most {CHOICE_LETTERS_MAX} letters"
+        error = FieldError(column=str(too_long), expected=expected)
+        raise Problem("invalid_fields", errors=(error,)) from None
+    feed = Page(name, View(lang=seen.lang, zone=seen.zone, query=query))
     return _stream(request, principal, feed, PAGE_HZ)
 
 

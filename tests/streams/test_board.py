@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.runtime.streams import board as boards
-from app.runtime.streams.board import Board, View, is_page
+from app.runtime.streams.board import CHOICE_LETTERS_MAX, Board, View, chosen, is_page
 from app.texts import Language
 from tests.streams.kit import Event, parsed
 
@@ -175,6 +175,13 @@ def test_of_many_things_the_longest_unchanged_are_forgotten(
         ("data/u-3", True),
         ("system", True),
         ("system/b-1", False),
+        ("opportunities/o-12", True),
+        ("markets/XRP", True),
+        ("markets/1000PEPE", True),
+        ("markets/币安人生", True),
+        ("markets/a/b", False),
+        ("markets/<b>", False),
+        ("markets/" + "X" * 33, False),
         ("backtests/", False),
         ("backtests/b-1/x", False),
         ("backtests/../data", False),
@@ -192,3 +199,64 @@ def test_publishing_to_a_page_that_does_not_exist_is_a_bug(board: Board) -> None
         board.put_fragment("nowhere", "runs", lambda _: b"")
     with pytest.raises(AssertionError):
         board.put_fragment("backtests", "bad id", lambda _: b"")
+
+
+def test_what_everybody_has_is_not_sent_again(board: Board) -> None:
+    def put(text: bytes) -> bytes:
+        board.put_fragment("dashboard", "board", lambda _: text)
+        return board.news("dashboard", {"dashboard": ("board",)}, KOREAN)
+
+    assert put(b"+1.0") != b""
+    assert put(b"+1.0") == b""
+    assert put(b"+1.1") != b""
+    board.put_fragment("dashboard", "board", lambda _: b"+1.2")
+    assert b"+1.2" in board.page("dashboard", KOREAN), "one who comes has something newer"
+    assert put(b"+1.1") != b"", "and hears of the way back"
+
+
+def test_an_equal_signal_is_a_signal_again(board: Board) -> None:
+    for _ in range(2):
+        board.put_signal("data", "settled", {"id": "u-1"})
+        assert board.news("data", {"data": ("settled",)}, KOREAN) != b""
+
+
+def test_the_frame_is_on_every_page_and_knows_nothing_of_its_choices(board: Board) -> None:
+    asked: list[View] = []
+
+    def tape(view: View) -> bytes:
+        asked.append(view)
+        return b"1,402.5"
+
+    board.put_fragment("frame", "tape", tape)
+    for query in ((), (("tab", "live"),), (("tab", "refused"),)):
+        view = View("ko", "Asia/Seoul", query)
+        assert b"1,402.5" in board.page("opportunities", view)
+        assert b"1,402.5" in board.page("backtests/b-3", view)
+    assert asked == [KOREAN]
+    assert "1,402.5" in str(one(board.page("frame", KOREAN)).data)
+    assert board.news("system", {"system": (), "frame": ("tape",)}, KOREAN) != b""
+
+
+def test_a_page_is_rendered_for_each_choice_of_its_viewers(board: Board) -> None:
+    made: list[View] = []
+
+    def rows(view: View) -> bytes:
+        made.append(view)
+        return b"rows"
+
+    board.put_fragment("opportunities", "opps", rows)
+    for asked in ({"tab": "live"}, {"tab": "refused"}, {"tab": "live", "unknown": "x"}):
+        view = View("en", "UTC", chosen("opportunities", asked))
+        assert b"rows" in board.page("opportunities", view)
+    assert [dict(view.query)["tab"] for view in made] == ["live", "refused"]
+
+
+def test_choices_are_those_of_the_page_in_its_own_order_and_bounded() -> None:
+    assert chosen("opportunities", {"sort": "time", "tab": "live", "lang": "ko"}) == (
+        ("tab", "live"),
+        ("sort", "time"),
+    )
+    assert chosen("opportunities/o-1", {"tab": ""}) == ()
+    assert chosen("system", {"tab": "live"}) == ()
+    with pytest.raises(ValueError, match="q"):
+        chosen("opportunities", {"q": "x" * (CHOICE_LETTERS_MAX + 1)})

@@ -25,28 +25,52 @@ TOPICS: dict[str, str] = {
     "health": "state of the process, its workers, the database and the venues",
 }
 
-# Pages with a stream, and whether each of their things (`backtests/b-3`) has one of its own.
-PAGES: dict[str, bool] = {
-    "dashboard": False,
-    "data": True,
-    "backtests": True,
-    "system": False,
+# What every page shows around its own regions; every page's stream carries it.
+FRAME = "frame"
+
+NUMBERED = re.compile(r"[a-z]-[0-9]{1,18}")
+TICKER = re.compile(r"[\w$.-]{1,32}")
+# Pages with a stream, and how those of their things are named that have one of their own
+# (`backtests/b-3`, `markets/XRP`).
+PAGES: dict[str, re.Pattern[str] | None] = {
+    FRAME: None,
+    "dashboard": None,
+    "opportunities": NUMBERED,
+    "markets": TICKER,
+    "data": NUMBERED,
+    "backtests": NUMBERED,
+    "system": None,
 }
-_THING = re.compile(r"[a-z]-[0-9]{1,18}")
+# What a viewer may choose in the address of a page's stream, as in the page's own.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "dashboard": ("home", "size", "basis", "side"),
+    "opportunities": ("tab", "q", "detector", "net", "sort", "shown"),
+    "markets": ("q", "only", "sort", "basis", "size"),
+}
+CHOICE_LETTERS_MAX = 64
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
 
 # Things whose regions are kept for a late listener; the longest unchanged are forgotten first.
 THINGS_KEPT_MAX = 256
+
+# Of one region, so many views' bytes are kept.
+VIEWS_KEPT_MAX = 128
 
 # Of a topic, key → its JSON, or None where the item is gone.
 Changes = dict[str, bytes | None]
 
 
 class View(msgspec.Struct, frozen=True):
-    """How one viewer reads a page. zone: IANA name of the time zone."""
+    """How one viewer reads a page. zone: IANA name of the time zone. query: what was chosen."""
 
     lang: Language
     zone: str
+    query: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def plain(self) -> View:
+        """Without what was chosen for one page."""
+        return View(self.lang, self.zone) if self.query else self
 
 
 Render = Callable[[View], bytes]
@@ -55,12 +79,31 @@ Render = Callable[[View], bytes]
 class Region:
     """One part of a page. Rendered when somebody who is listening needs it, once for each view."""
 
-    __slots__ = ("_made", "_make", "name")
+    __slots__ = ("_made", "_make", "_sent", "name")
 
-    def __init__(self, name: str, make: Callable[[View], bytes]) -> None:
+    def __init__(self, name: str, make: Callable[[View], bytes], before: Region | None) -> None:
         self.name = name
         self._make = make
         self._made: dict[View, bytes] = {}
+        # What everybody who listens has by now; what is equal to it is not sent again.
+        self._sent: dict[View, bytes] = {} if before is None else before._sent
+
+    def news(self, view: View) -> bytes:
+        """For all who listen: nothing when they have it."""
+        made = self.event(view)
+        if self._sent.get(view) == made:
+            return b""
+        if len(self._sent) >= VIEWS_KEPT_MAX:
+            self._sent.clear()
+        self._sent[view] = made
+        return made
+
+    def state(self, view: View) -> bytes:
+        """For one who comes: the others may have something older."""
+        made = self.event(view)
+        if self._sent.get(view) != made:
+            self._sent.pop(view, None)
+        return made
 
     def event(self, view: View) -> bytes:
         made = self._made.get(view)
@@ -71,6 +114,8 @@ class Region:
                 # One region's bug must not silence the others, nor come back ten times a second.
                 log.exception("region_not_rendered", region=self.name, lang=view.lang)
                 made = b""
+            if len(self._made) >= VIEWS_KEPT_MAX:
+                self._made.clear()
             self._made[view] = made
         return made
 
@@ -129,35 +174,47 @@ class Board:
 
     def put_fragment(self, page: str, region: str, render: Render) -> None:
         """New content of the element whose id is `region`."""
-        self._put_region(page, Region(region, lambda v: framing.fragment(region, render(v))))
+        self._put_region(page, region, lambda v: framing.fragment(region, render(v)))
 
     def put_signal(self, page: str, name: str, value: object) -> None:
         """New value of a named DOM event, the same for every viewer."""
         event = framing.event(name, self._encode(value))
-        self._put_region(page, Region(name, lambda _: event))
+        self._put_region(page, name, lambda _: event, again=True)
 
-    def _put_region(self, page: str, region: Region) -> None:
+    def _put_region(
+        self, page: str, name: str, make: Callable[[View], bytes], *, again: bool = False
+    ) -> None:
+        """again: an equal value is news too."""
         assert is_page(page), page
-        assert _NAME.fullmatch(region.name), region.name
+        assert _NAME.fullmatch(name), name
         regions = self._pages.pop(page, {})
         self._pages[page] = regions  # the most recently changed page stands last
-        regions[region.name] = region
-        things = [known for known in self._pages if "/" in known]
-        for oldest in things[:-THINGS_KEPT_MAX]:
-            del self._pages[oldest]
+        regions[name] = Region(name, make, None if again else regions.get(name))
+        if "/" in page:
+            things = [known for known in self._pages if "/" in known]
+            for oldest in things[:-THINGS_KEPT_MAX]:
+                del self._pages[oldest]
 
     def forget(self, page: str) -> None:
         """The page's thing is gone."""
         self._pages.pop(page, None)
 
     def page(self, page: str, view: View) -> bytes:
-        """Every region of a page, as events."""
-        return self.regions(page, self._pages.get(page, {}), view)
+        """Every region of a page and of the frame around it, as events."""
+        parts = {page: view, FRAME: view.plain}
+        events = [
+            region.state(seen)
+            for part, seen in parts.items()
+            for region in self._pages.get(part, {}).values()
+        ]
+        return b"".join([self._numbered(event) for event in events if event])
 
-    def regions(self, page: str, names: Iterable[str], view: View) -> bytes:
-        """Some regions of a page, as events."""
-        known = self._pages.get(page, {})
-        events = [known[name].event(view) for name in names if name in known]
+    def news(self, page: str, changed: Mapping[str, Iterable[str]], view: View) -> bytes:
+        """Regions of a page and of its frame that were put anew; changed: page → their names."""
+        events = []
+        for part, seen in {page: view, FRAME: view.plain}.items():
+            known = self._pages.get(part, {})
+            events += [known[name].news(seen) for name in changed.get(part, ()) if name in known]
         return b"".join([self._numbered(event) for event in events if event])
 
 
@@ -166,4 +223,14 @@ def is_page(page: str) -> bool:
     name, slash, thing = page.partition("/")
     if name not in PAGES:
         return False
-    return not slash or (PAGES[name] and _THING.fullmatch(thing) is not None)
+    named = PAGES[name]
+    return not slash or (named is not None and named.fullmatch(thing) is not None)
+
+
+def chosen(page: str, asked: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What of an address the page knows, in its own order; ValueError names what is too long."""
+    names = CHOICES.get(page.partition("/")[0], ())
+    for name in names:
+        if len(asked.get(name, "")) > CHOICE_LETTERS_MAX:
+            raise ValueError(name)
+    return tuple((name, asked[name]) for name in names if asked.get(name))

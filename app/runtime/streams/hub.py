@@ -13,8 +13,8 @@ import structlog
 
 from app.domain.problems import Problem
 from app.runtime.streams import framing
-from app.runtime.streams.board import Board, Render
-from app.runtime.streams.clients import Client, Group, state
+from app.runtime.streams.board import Board, Render, View
+from app.runtime.streams.clients import Client, Group, Page, state
 from app.runtime.streams.lanes import Lane
 
 log = structlog.get_logger("kimp.streams")
@@ -82,7 +82,8 @@ class Hub:
 
         `render(view)` gives its inner HTML in the viewer's language and time zone. It is called
         when a page is listening, at most once for each view, now or later: it must hold the
-        values that it shows, not look them up. Of several calls within a beat the last wins.
+        values that it shows, not look them up. Of several calls within a beat the last wins; what
+        is equal to what was sent is not sent again. The regions of page `frame` are on every page.
         """
         self._board.put_fragment(page, region, render)
         self._wake(page, region)
@@ -100,6 +101,14 @@ class Hub:
     def forget(self, page: str) -> None:
         """The page's thing is deleted: nothing of it is kept."""
         self._board.forget(page)
+
+    def followed(self) -> dict[str, set[View]]:
+        """The pages that somebody has open now, and how they are read."""
+        found: dict[str, set[View]] = {}
+        for client in self._clients:
+            if isinstance(client.feed, Page):
+                found.setdefault(client.feed.page, set()).add(client.feed.view)
+        return found
 
     def snapshot(self, topic: str) -> dict[str, bytes]:
         """The JSON of every item of a topic, as it is now."""

@@ -77,7 +77,7 @@ class Lane:
                         made[name] = self._board.delta(name, changes[name])
                 body = b"".join([made[name] for name in feed.names if name in made])
             else:
-                body = self._board.regions(feed.page, regions.get(feed.page, ()), feed.view)
+                body = self._board.news(feed.page, regions, feed.view)
             if body:
                 self._send(group, framing.chunk(body) if chunked else body)
 
