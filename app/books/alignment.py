@@ -22,6 +22,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+import numpy as np
+
 from app.books.compiled import compiled
 from app.domain.markets import Alignment
 
@@ -113,10 +115,19 @@ def judge_delta(rule: Rule, state: int, sequence: int, previous: int, last: int)
 class Connection:
     """The counter of a connection whose every message has a number, from 0 in steps of 1."""
 
-    __slots__ = ("number",)
+    __slots__ = ("numbers",)
 
     def __init__(self) -> None:
-        self.number = NONE
+        self.numbers = np.array([NONE], np.int64)  # scanners count too
+
+    @property
+    def number(self) -> int:
+        """Of the last message."""
+        return int(self.numbers[0])
+
+    @number.setter
+    def number(self, number: int) -> None:
+        self.numbers[0] = number
 
     def judge(self, number: int) -> Verdict:
         """0 opens a connection; a jump is told once and counting goes on behind it."""
