@@ -65,5 +65,7 @@ class Fees:
 
     def all(self) -> tuple[Fee, ...]:
         return tuple(
-            sorted(self._fees.values(), key=lambda fee: (list(Venue).index(fee.venue), fee.quote or ""))
+            sorted(
+                self._fees.values(), key=lambda fee: (list(Venue).index(fee.venue), fee.quote or "")
+            )
         )

@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from app.books.rack import Rack
 from app.domain.events import ConnectionLost, ConnectionOpened
 from app.domain.facts import ChannelTurned, Fact
 from app.domain.live import ChannelState
 from app.domain.times import MS_NS, SECOND_NS
 from app.domain.venues import Venue
-
-if TYPE_CHECKING:
-    from app.books.rack import Rack
 
 GAPS_KEPT = 64
 GAP_ACTIVE_NS = SECOND_NS

@@ -2,8 +2,8 @@
 
 | rate | comes from |
 |---|---|
-| USD, official (F) | the median of >= 2 sources within age; withheld when > 0.5 % apart; or set by hand |
-| USDT (T) | the mean of the mids of Upbit's and Bithumb's USDT/KRW; withheld when > 0.5 % apart |
+| USD, official (F) | the median of >= 2 sources within age, none > 0.5 % apart; or set by hand |
+| USDT (T) | the mean of the mids of Upbit's and Bithumb's USDT/KRW, not > 0.5 % apart |
 | USDC | the same of USDC/KRW; without those books, T times the median mid of USDC/USDT |
 | USD, as quote | T over Coinbase's USDT/USD mid; without that book the official rate |
 
@@ -17,11 +17,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from statistics import fmean, median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from app.books.ladder import ASKS, BIDS
+from app.books.rack import Rack
 from app.domain.events import RateRead
 from app.domain.facts import Fact, RateWithheld
 from app.domain.live import RateRow, RateSource
@@ -30,9 +31,6 @@ from app.domain.policy import Policy
 from app.domain.times import MS_NS, SECOND_NS
 from app.domain.venues import KOREAN, Venue
 from app.engine.market.health import Channels
-
-if TYPE_CHECKING:
-    from app.books.rack import Rack
 
 QUOTES = ("KRW", "USDT", "USDC", "USD")
 KRW, USDT, USDC, USD = range(4)
@@ -115,6 +113,7 @@ class Rates:
 
     def refresh(self, at_ns: int) -> bool:
         """Make the rates anew; whether one changed."""
+        self.place()
         self._official = self._make_official(at_ns)
         self._tether = self._mean(TETHER, at_ns)
         self._usdc = self._mean(USDC_KRW, at_ns)
@@ -219,10 +218,10 @@ class Rates:
 
     def _book_state(self, row: int, at_ns: int) -> str:
         tops = self._rack.tops
-        if not tops["valid"][row] or not self._channels.live[row]:
-            return "missing" if tops["version"][row] == 0 else "stale"
         if tops["counts"][row].min() < 1:
             return "missing"
+        if not tops["valid"][row] or not self._channels.live[row]:
+            return "stale"
         age_ns = at_ns - int(tops["received_ns"][row])
         return "stale" if age_ns > self._policy.tether_age_s_max * SECOND_NS else "ok"
 
@@ -290,7 +289,7 @@ class Rates:
         state = self._book_state(row, at_ns)
         received_ns = int(tops["received_ns"][row]) or None
         made = self._tether if instrument.base == "USDT" else self._usdc
-        has = state != "missing" and tops["counts"][row].min() > 0
+        has = state != "missing"
         return RateSource(
             source=f"{instrument.venue}:{instrument.base}/{instrument.quote}",
             rate=self._mid(row) if has else None,

@@ -150,8 +150,9 @@ class Wallets:
              if venue in self._wallets), default=None,
         )  # fmt: skip
         if not ways_out or not ways_in:
-            nothing = _flow(out.withdraw for out in ways_out.values()), _flow(
-                into.deposit for into in ways_in.values()
+            nothing = (
+                _flow(out.withdraw for out in ways_out.values()),
+                _flow(into.deposit for into in ways_in.values()),
             )
             return UNKNOWN._replace(
                 withdraw=nothing[0], deposit=nothing[1], fenced=fenced, read_at_ns=read_at_ns
@@ -207,9 +208,7 @@ class Wallets:
             return kept.amount, kept.source
         return (None, "") if network.fee is None else (number(network.fee), VENUE)
 
-    def _row(
-        self, venue: Venue, each: WalletNetwork, read_at_ns: int, at_ns: int
-    ) -> NetworkRow:
+    def _row(self, venue: Venue, each: WalletNetwork, read_at_ns: int, at_ns: int) -> NetworkRow:
         fee, source = self._fee(venue, each)
         asset, _ = self._names.asset(venue, each.asset)
         return NetworkRow(
@@ -257,7 +256,9 @@ def _flow(flows: Iterable[Flow]) -> Flow:
     found = set(flows)
     if not found or found == {Flow.UNKNOWN}:
         return Flow.UNKNOWN
-    return Flow.OPEN if Flow.OPEN in found else Flow.CLOSED if found == {Flow.CLOSED} else Flow.UNKNOWN
+    return (
+        Flow.OPEN if Flow.OPEN in found else Flow.CLOSED if found == {Flow.CLOSED} else Flow.UNKNOWN
+    )
 
 
 def _preference(route: Route) -> tuple[int, bool, float, str]:

@@ -1,0 +1,184 @@
+"""Universe: which markets are listed, and which of them are worth a live book."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from app.books.ladder import ASKS, BIDS
+from app.books.rack import Rack
+from app.domain.decimals import number
+from app.domain.events import MarketsRead
+from app.domain.facts import Command, Fact, MarketDelisted, MarketListed, Watch
+from app.domain.live import MarketRow
+from app.domain.markets import Instrument, Market, Product
+from app.domain.policy import Policy
+from app.domain.venues import KOREAN, Venue
+from app.engine.market.identity import Identities
+from app.engine.market.names import Names
+from app.engine.market.rates import RATE_INSTRUMENTS
+from app.engine.market.wallets import Wallets
+
+QUOTES_WATCHED: dict[bool, tuple[str, ...]] = {True: ("KRW",), False: ("USDT", "USDC", "USD")}
+"""Of Korean venues and of others, the best quote first."""
+MONEY = frozenset({"KRW", "USDT", "USDC", "USD"})
+"""What prices are quoted in is a rate, not an asset to buy here and sell there."""
+MARKETS_MAX = 20_000
+"""Of one venue; more is no market list but a fault."""
+
+Listed = Mapping[Venue, Iterable[Market]]
+Choice = dict[Venue, tuple[Instrument, ...]]
+
+
+def choose(listed: Listed, policy: Policy, names: Names) -> Choice:
+    """The instruments to watch: a route needs two venues, and each venue shows its best quote.
+
+    Favourites first, then the assets of most venues, so that under the limit of one venue the
+    same assets fall out everywhere. Rate instruments are watched wherever they are listed.
+    """
+    best: dict[str, dict[Venue, tuple[int, Instrument]]] = {}
+    chosen: dict[Venue, list[Instrument]] = {venue: [] for venue in listed}
+    for venue, markets in listed.items():
+        quotes = QUOTES_WATCHED[venue in KOREAN]
+        for market in markets:
+            instrument = market.instrument
+            if instrument.product is not Product.SPOT or market.trading is False:
+                continue
+            if instrument in RATE_INSTRUMENTS:
+                chosen[venue].append(instrument)
+            elif instrument.quote in quotes and instrument.base not in MONEY:
+                asset, _ = names.asset(venue, instrument.base)
+                place = quotes.index(instrument.quote), instrument
+                venues = best.setdefault(asset, {})
+                venues[venue] = min(venues.get(venue, place), place)
+    for asset in sorted(best, key=lambda each: (*_rank(each, policy), -len(best[each]), each)):
+        open_venues = [
+            venue for venue in best[asset]
+            if len(chosen[venue]) < policy.instruments_per_venue_max
+        ]  # fmt: skip
+        if len(open_venues) > 1:
+            for venue in open_venues:
+                chosen[venue].append(best[asset][venue][1])
+    return {venue: tuple(sorted(found)) for venue, found in chosen.items()}
+
+
+def _rank(asset: str, policy: Policy) -> tuple[int]:
+    """The place among the favourites; all others stand behind them together."""
+    favourites = policy.favourites
+    return (favourites.index(asset) if asset in favourites else len(favourites),)
+
+
+class Universe:
+    """Lists as venues gave them last, and the choice among them."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._policy = Policy()
+        self._listed: dict[Venue, dict[Instrument, Market]] = {}
+        self.watched: Choice = {}
+
+    def policy(self, policy: Policy) -> tuple[Command, ...]:
+        """Other favourites, limits or names: what should be watched instead."""
+        self._policy = policy
+        return self._watch()
+
+    def read(self, event: MarketsRead) -> tuple[tuple[Fact, ...], tuple[Command, ...]]:
+        """A venue's whole list. Listings and delistings are told from the second list on."""
+        before = self._listed.get(event.venue)
+        now = {market.instrument: market for market in event.markets[:MARKETS_MAX]}
+        self._listed[event.venue] = now
+        facts: list[Fact] = []
+        if before is not None:
+            facts += [MarketListed(event.at_ns, each) for each in sorted(now.keys() - before)]
+            facts += [MarketDelisted(event.at_ns, each) for each in sorted(before.keys() - now)]
+        return tuple(facts), self._watch()
+
+    def market(self, instrument: Instrument) -> Market | None:
+        return self._listed.get(instrument.venue, {}).get(instrument)
+
+    def count(self, venue: Venue) -> int:
+        return len(self._listed.get(venue, ()))
+
+    def assets(self) -> dict[str, tuple[Instrument, ...]]:
+        """What is watched, by our name of the asset, without what only makes rates."""
+        found: dict[str, list[Instrument]] = {}
+        for instrument in _traded(self.watched.values()):
+            asset, _ = self._names.asset(instrument.venue, instrument.base)
+            found.setdefault(asset, []).append(instrument)
+        return {asset: tuple(sorted(each)) for asset, each in sorted(found.items())}
+
+    def rows(self, identities: Identities, wallets: Wallets, rack: Rack) -> tuple[MarketRow, ...]:
+        """Every asset that at least two venues list, favourites first."""
+        venues: dict[str, dict[Venue, list[Instrument]]] = {}
+        for venue, markets in self._listed.items():
+            for instrument, market in markets.items():
+                spot = instrument.product is Product.SPOT and market.trading is not False
+                if spot and instrument.base not in MONEY and instrument.quote in MONEY:
+                    asset, _ = self._names.asset(venue, instrument.base)
+                    venues.setdefault(asset, {}).setdefault(venue, []).append(instrument)
+        watched = self.assets()
+        rows = [
+            self._row(asset, found, watched.get(asset, ()), identities, wallets, rack)
+            for asset, found in venues.items()
+            if len(found) > 1
+        ]
+        rows.sort(key=lambda row: (*_rank(row.base, self._policy), -len(row.venues), row.base))
+        return tuple(rows)
+
+    def _row(
+        self,
+        asset: str,
+        found: Mapping[Venue, Sequence[Instrument]],
+        watched: Sequence[Instrument],
+        identities: Identities,
+        wallets: Wallets,
+        rack: Rack,
+    ) -> MarketRow:
+        open_pairs = [
+            (one.venue, other.venue)
+            for one in watched
+            for other in watched
+            if one.venue is not other.venue
+            and not identities.quarantined(asset, one.venue, other.venue)
+        ]
+        return MarketRow(
+            base=asset,
+            korean_name=None,
+            venues={
+                venue: tuple(sorted(each.quote for each in found[venue])) for venue in sorted(found)
+            },
+            watched=tuple(each.venue for each in watched),
+            identity=identities.standing(asset),
+            fenced=tuple(venue for venue in sorted(found) if wallets.fenced(asset, venue)),
+            tick_bps={each.venue: self.tick_bps(each, rack) for each in watched},
+            favourite=asset in self._policy.favourites,
+            routes=len(open_pairs),
+        )
+
+    def tick_bps(self, instrument: Instrument, rack: Rack) -> float | None:
+        """One price step over the mid of the live book."""
+        market, row = self.market(instrument), rack.row(instrument)
+        if market is None or market.tick is None or row is None:
+            return None
+        record = rack.tops[row]
+        if not record["valid"] or record["counts"].min() < 1:
+            return None
+        mid = (record["prices"][BIDS, 0] + record["prices"][ASKS, 0]) / 2.0
+        return float(number(market.tick) / mid * 1e4)
+
+    def _watch(self) -> tuple[Command, ...]:
+        chosen = choose(
+            {venue: markets.values() for venue, markets in self._listed.items()},
+            self._policy,
+            self._names,
+        )
+        changed = [
+            Watch(venue, instruments)
+            for venue, instruments in chosen.items()
+            if instruments != self.watched.get(venue)
+        ]
+        self.watched = chosen
+        return tuple(changed)
+
+
+def _traded(watched: Iterable[Iterable[Instrument]]) -> Iterable[Instrument]:
+    return (each for found in watched for each in found if each not in RATE_INSTRUMENTS)
