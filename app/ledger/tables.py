@@ -14,7 +14,9 @@ from sqlalchemy.dialects import mysql
 
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import DatasetFacts, Hints, Kind, UploadState
+from app.domain.policy import Verdict
 from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
+from app.domain.venues import Venue
 
 NAME_CHARS = 255
 HASH_CHARS = 64
@@ -245,4 +247,49 @@ study_points = _table(
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("params", Json(dict[str, float]), nullable=False),
     sa.Column("metrics", Json(Metrics), nullable=False),
+)
+
+# 0004: identities. Histories like settings: the newest row of a key is what holds.
+
+DECIMAL_CHARS = 64
+NOTE_CHARS = 400
+
+identity_decisions = _table(
+    "identity_decisions",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("base", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("venue", Word(Venue), nullable=False),
+    sa.Column("other", Word(Venue), nullable=False),
+    sa.Column("verdict", Word(Verdict), nullable=False),
+    sa.Column("note", sa.String(NOTE_CHARS), nullable=False),
+    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Index("identity_decisions_pair", "base", "venue", "other", "id"),
+)
+
+# asset: null goes back to what is shipped. multiplier and amount: decimals as text.
+asset_names = _table(
+    "asset_names",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("venue", Word(Venue), nullable=False),
+    sa.Column("ticker", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("asset", sa.String(WORD_CHARS)),
+    sa.Column("multiplier", sa.String(DECIMAL_CHARS), nullable=False),
+    sa.Column("note", sa.String(NOTE_CHARS), nullable=False),
+    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Index("asset_names_ticker", "venue", "ticker", "id"),
+)
+
+# amount: null goes back to what the venue says.
+withdrawal_fees = _table(
+    "withdrawal_fees",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("venue", Word(Venue), nullable=False),
+    sa.Column("asset", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("network", sa.String(DECIMAL_CHARS), nullable=False),
+    sa.Column("amount", sa.String(DECIMAL_CHARS)),
+    sa.Column("by", sa.String(NAME_CHARS), nullable=False),
+    sa.Column("at_ns", sa.BigInteger, nullable=False),
+    sa.Index("withdrawal_fees_network", "venue", "asset", "network", "id"),
 )

@@ -1,0 +1,123 @@
+"""Identities: what people decided about tickers, and the withdrawal fees that they know."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from app.domain.policy import AssetName, IdentityDecision, WithdrawalFee
+from app.domain.venues import Venue
+from app.ledger import rows
+from app.ledger.tables import NOTE_CHARS, asset_names, identity_decisions, withdrawal_fees
+
+SET = "set"
+
+
+def put_decision(conn: sa.Connection, decision: IdentityDecision) -> None:
+    """A person's word; the next one on the same pair takes its place, none is forgotten."""
+    conn.execute(
+        identity_decisions.insert().values(
+            base=decision.base,
+            venue=decision.venue,
+            other=decision.other,
+            verdict=decision.verdict,
+            note=rows.shown(decision.note, NOTE_CHARS),
+            by=decision.by,
+            at_ns=decision.at_ns,
+        )
+    )
+
+
+def list_decisions(conn: sa.Connection) -> list[IdentityDecision]:
+    """The newest of each pair, oldest first."""
+    table = identity_decisions
+    return [
+        IdentityDecision(row.base, row.venue, row.other, row.verdict, row.by, row.at_ns, row.note)
+        for row in conn.execute(_newest(table, table.c.base, table.c.venue, table.c.other))
+    ]
+
+
+def decisions_of(
+    conn: sa.Connection, base: str, venue: Venue, other: Venue
+) -> list[IdentityDecision]:
+    """All that was ever said about one pair, newest first."""
+    table = identity_decisions
+    query = sa.select(table).where(
+        table.c.base == base, table.c.venue == venue, table.c.other == other
+    )
+    return [
+        IdentityDecision(row.base, row.venue, row.other, row.verdict, row.by, row.at_ns, row.note)
+        for row in conn.execute(query.order_by(table.c.id.desc()))
+    ]
+
+
+def put_name(
+    conn: sa.Connection,
+    venue: Venue,
+    ticker: str,
+    asset: str | None,
+    multiplier: float,
+    *,
+    by: str,
+    at_ns: int,
+    note: str = "",
+) -> None:
+    """What a venue's ticker really is; asset None goes back to what is shipped."""
+    conn.execute(
+        asset_names.insert().values(
+            venue=venue,
+            ticker=ticker,
+            asset=asset,
+            multiplier=repr(multiplier),
+            note=rows.shown(note, NOTE_CHARS),
+            by=by,
+            at_ns=at_ns,
+        )
+    )
+
+
+def list_names(conn: sa.Connection) -> list[AssetName]:
+    """The newest of each ticker that is set."""
+    newest = _newest(asset_names, asset_names.c.venue, asset_names.c.ticker)
+    return [
+        AssetName(row.venue, row.ticker, row.asset, float(row.multiplier), SET, row.note)
+        for row in conn.execute(newest)
+        if row.asset is not None
+    ]
+
+
+def put_withdrawal_fee(
+    conn: sa.Connection,
+    venue: Venue,
+    asset: str,
+    network: str,
+    amount: float | None,
+    *,
+    by: str,
+    at_ns: int,
+) -> None:
+    """In the asset; amount None goes back to what the venue says."""
+    conn.execute(
+        withdrawal_fees.insert().values(
+            venue=venue,
+            asset=asset,
+            network=network,
+            amount=None if amount is None else repr(amount),
+            by=by,
+            at_ns=at_ns,
+        )
+    )
+
+
+def list_withdrawal_fees(conn: sa.Connection) -> list[WithdrawalFee]:
+    """The newest of each network that is set."""
+    table = withdrawal_fees
+    return [
+        WithdrawalFee(row.venue, row.asset, row.network, float(row.amount), SET, row.at_ns)
+        for row in conn.execute(_newest(table, table.c.venue, table.c.asset, table.c.network))
+        if row.amount is not None
+    ]
+
+
+def _newest(table: sa.Table, *key: sa.Column[str]) -> rows.Query:
+    newest = sa.select(sa.func.max(table.c.id)).group_by(*key)
+    return sa.select(table).where(table.c.id.in_(newest)).order_by(table.c.id)
