@@ -1,0 +1,55 @@
+"""Peeking: what a frame is without reading it, for those who carry frames and know no venue.
+
+Neither answer may be wrong in a way that loses anything: what is not recognised is nothing special.
+"""
+
+from __future__ import annotations
+
+import re
+
+from app.domain.venues import Venue
+
+# Pongs and heartbeats are short; a longer frame is content [each document, section 1].
+KEEPALIVE_BYTES_MAX = 400
+KEEPALIVES: dict[Venue, bytes] = {
+    Venue.UPBIT: b'"status":"UP"',
+    Venue.BITHUMB: b'"status":"UP"',
+    Venue.OKX: b"pong",
+    Venue.BYBIT: b'"pong"',
+    Venue.KUCOIN: b'"type":"pong"',
+    Venue.GATE: b'"spot.pong"',
+    Venue.BITGET: b"pong",
+    Venue.COINBASE: b'"heartbeats"',
+}
+
+# Where a whole book of each channel names its market, near the start whatever the order of keys.
+HEAD_BYTES = 240
+WHOLE_BOOKS: dict[Venue, re.Pattern[bytes]] = {
+    Venue.UPBIT: re.compile(
+        rb'"ty(?:pe)?":"orderbook".{0,40}?"c(?:o)?d(?:e)?":"([^"]+)"'
+        rb'|"c(?:o)?d(?:e)?":"([^"]+)".{0,40}?"ty(?:pe)?":"orderbook"'
+    ),
+    Venue.BITHUMB: re.compile(
+        rb'"ty(?:pe)?":"orderbook".{0,40}?"c(?:o)?d(?:e)?":"([^"]+)"'
+        rb'|"c(?:o)?d(?:e)?":"([^"]+)".{0,40}?"ty(?:pe)?":"orderbook"'
+    ),
+    Venue.BINANCE: re.compile(rb'"stream":"([^"@]+)@depth(?:5|10|20)[@"]'),
+    Venue.OKX: re.compile(rb'"channel":"books5","instId":"([^"]+)"'),
+    Venue.KUCOIN: re.compile(rb'"topic":"/spotMarket/level2Depth(?:5|50):([^",]+)"'),
+    Venue.BITGET: re.compile(rb'"channel":"books(?:1|5|15)","instId":"([^"]+)"'),
+}
+
+
+def is_keepalive(venue: Venue, frame: bytes) -> bool:
+    """Whether it only says that the venue is there."""
+    if len(frame) > KEEPALIVE_BYTES_MAX:
+        return False
+    mark = KEEPALIVES.get(venue)
+    return mark is not None and mark in frame
+
+
+def whole_book(venue: Venue, frame: bytes) -> bytes | None:
+    """What a newer frame with the same answer replaces; None: every frame counts."""
+    pattern = WHOLE_BOOKS.get(venue)
+    found = pattern.search(frame, 0, HEAD_BYTES) if pattern is not None else None
+    return found[found.lastindex or 1] if found is not None else None

@@ -1,0 +1,1 @@
+"""FEEDS: sockets, polls and the demo market; what arrives becomes events, commands are done."""

@@ -1,0 +1,58 @@
+"""Clocks: how far a venue's clock is from ours, every five minutes."""
+
+from __future__ import annotations
+
+import structlog
+
+from app.domain.events import ClockRead
+from app.domain.markets import ServerTime
+from app.exchanges.contract import Request
+from app.runtime.feeds.limits import CLOCK_S, CLOCK_SAMPLE_S, CLOCK_SAMPLES, RETRY_S
+from app.runtime.feeds.polling import Poll
+from app.runtime.feeds.rest import VenueError
+from app.runtime.feeds.skew import TIME_NS
+from app.runtime.feeds.station import Station
+
+log = structlog.get_logger("kimp.feeds")
+
+
+class Clocks:
+    """Where no call tells the time, the `Date` of every answer does; this only passes it on."""
+
+    def __init__(self, station: Station) -> None:
+        self.poll = Poll(station.clock, self.round, every_s=CLOCK_S, retry_s=RETRY_S)
+        self._station = station
+
+    async def round(self) -> bool:
+        request = self._station.exchange.ask_time()
+        if request is not None:
+            try:
+                for _ in range(CLOCK_SAMPLES):
+                    await self._sample(request)
+                    await self._station.clock.sleep(CLOCK_SAMPLE_S)
+            except VenueError as error:
+                log.warning("clock_not_read", venue=self._station.venue, reason=str(error))
+                return False
+        return self.tell()
+
+    def tell(self) -> bool:
+        station = self._station
+        offset = station.rest.skew.offset
+        if offset is None:
+            return False
+        station.take(ClockRead(station.clock.at_ns(), station.venue, *offset))
+        return True
+
+    async def _sample(self, request: Request) -> None:
+        rest = self._station.rest
+        answer = await rest.ask(request)
+        at_ns = self._station.clock.at_ns()
+        try:
+            events = rest.exchange.read_reply(request, answer.body, rest.names)
+        except ValueError as error:
+            raise VenueError("unreadable", str(error)[:200]) from error
+        for event in events:
+            if isinstance(event, ServerTime):
+                rest.heard(answer, at_ns, event.exchange_at_ns, TIME_NS)
+                return
+        raise VenueError("rejected", "no time in the answer")
