@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 
 from app.domain.backtests import Direction, Params, Style
+from app.domain.policy import Policy
 from app.domain.problems import FieldError, Problem
 from app.domain.records import SettingRow
+from app.domain.venues import KOREAN, Venue
+from app.engine.market.fees import LISTED_BPS
+from app.exchanges import EXCHANGES
 from app.ledger import preferences as ledger
 from app.ledger import queries
 from app.ledger.database import Database
 from app.texts import formats
 
 Value = str | float | int | bool
+
+TICKER = re.compile(r"[A-Z0-9_.$-]{1,20}")
+FAVOURITES_MAX = 50
 
 
 class Kind(Protocol):
@@ -74,6 +82,21 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Tickers:
+    """Names of coins with commas between them, each once; the order counts. May be empty."""
+
+    count_max: int
+    expected: str = "BTC,XRP,…"
+
+    def admits(self, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        words = value.split(",") if value else []
+        fits = all(TICKER.fullmatch(word) for word in words)
+        return fits and len(set(words)) == len(words) <= self.count_max
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One row of Settings; its name in both languages is `settings.<key>`."""
 
@@ -81,7 +104,23 @@ class Setting:
     default: Value
 
 
+def channel_key(venue: Venue) -> str:
+    return f"feeds.{venue}.channel"
+
+
+def fee_key(venue: Venue) -> str:
+    return f"fees.{venue}.taker_bps"
+
+
+def fee_of(venue: Venue) -> tuple[Venue, str | None]:
+    """What the fee of a venue's setting is of: Upbit asks for won markets less than for others."""
+    quoted = (venue, "KRW")
+    return quoted if venue in KOREAN and quoted in LISTED_BPS else (venue, None)
+
+
 _PARAMS = Params()
+_POLICY = Policy()
+_AGE = Number(0.1, 86_400)
 _BPS = Number(0, 10_000)
 _EDGE = Number(-1e6, 1e6)
 _KRW = Number(1, 1e15)
@@ -105,6 +144,25 @@ SETTINGS: dict[str, Setting] = {
     "backtest.hedge": Setting(Switch(), _PARAMS.hedge),
     "backtest.hedge_fee_bps": Setting(_BPS, _PARAMS.hedge_fee_bps),
     "backtest.qty_step": Setting(Number(0, 1e9), _PARAMS.qty_step),
+    "feeds": Setting(Choice(("demo", "live", "off")), "demo"),
+    "markets.favourites": Setting(Tickers(FAVOURITES_MAX), ""),
+    "markets.per_venue_max": Setting(Number(1, 400, whole=True), _POLICY.instruments_per_venue_max),
+    "detection.min_net_bps": Setting(_EDGE, _POLICY.min_net_bps),
+    "detection.near_miss_bps": Setting(_BPS, _POLICY.near_miss_bps),
+    "detection.max_net_bps": Setting(Number(1, 1e6), _POLICY.max_net_bps),
+    "detection.size_krw": Setting(_KRW, _POLICY.size_krw),
+    "detection.book_age_s_max": Setting(_AGE, _POLICY.book_age_s_max),
+    "detection.tether_age_s_max": Setting(_AGE, _POLICY.tether_age_s_max),
+    "detection.official_age_s_max": Setting(_AGE, _POLICY.official_age_s_max),
+    "detection.wallet_age_s_max": Setting(_AGE, _POLICY.wallet_age_s_max),
+    "detection.fee_age_s_max": Setting(Number(60, 2_592_000), _POLICY.fee_age_s_max),
+    "detection.tick_bps_max": Setting(_BPS, _POLICY.tick_bps_max),
+    "detection.identity_ratio_max": Setting(Number(1.01, 100), _POLICY.identity_ratio_max),
+    **{
+        channel_key(venue): Setting(Choice(tuple(exchange.channels)), next(iter(exchange.channels)))
+        for venue, exchange in EXCHANGES.items()
+    },
+    **{fee_key(venue): Setting(Number(0, 1_000), LISTED_BPS[fee_of(venue)]) for venue in Venue},
 }
 
 
@@ -123,12 +181,20 @@ class Preference(msgspec.Struct, frozen=True):
     previous: Value | None = None
 
 
+Listener = Callable[[str], Awaitable[None]]
+
+
 class Preferences:
     """Reads and writes the settings of `SETTINGS`."""
 
     def __init__(self, db: Database, clock: Callable[[], int] = time.time_ns) -> None:
         self._db = db
         self._clock = clock
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> None:
+        """It is called with the key after each change, before `put` answers."""
+        self._listeners.append(listener)
 
     async def all(self) -> dict[str, Preference]:
         """Every setting, in the order of `SETTINGS`."""
@@ -152,6 +218,8 @@ class Preferences:
             raise Problem("invalid_fields", errors=(place,))
         encoded = None if value is None else msgspec.json.encode(value).decode()
         await self._db.write(ledger.put_setting, key, encoded, self._clock(), by)
+        for listener in self._listeners:
+            await listener(key)
         return await self.get(key)
 
 
