@@ -1,0 +1,206 @@
+"""Policies: what people decide about detection, from settings and ledger, as one Policy."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from app.domain.policy import AssetName, Fee, IdentityDecision, Policy, Verdict, WithdrawalFee
+from app.domain.problems import FieldError, Problem
+from app.domain.venues import Venue
+from app.engine.market.identity import identity_id, pair
+from app.ledger import identities as ledger
+from app.ledger import queries
+from app.ledger.database import Database
+from app.runtime.preferences import TICKER, Preference, Preferences, fee_key, fee_of
+
+GROUPS = ("detection.", "fees.", "markets.")
+"""Settings that a Policy is made of."""
+SET = "set"
+NOTE_LENGTH_MAX = 400
+MULTIPLIER_MAX = 1e9
+AMOUNT_MAX = 1e12
+QUORUM = 2
+
+_ID = re.compile(r"([^:\s]{1,32}):([a-z]+)-([a-z]+)")
+_NETWORK = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+_SAME_NAME = {
+    f"detection.{name}": name
+    for name in (
+        "min_net_bps",
+        "near_miss_bps",
+        "max_net_bps",
+        "size_krw",
+        "book_age_s_max",
+        "tether_age_s_max",
+        "official_age_s_max",
+        "wallet_age_s_max",
+        "fee_age_s_max",
+        "tick_bps_max",
+        "identity_ratio_max",
+    )
+} | {"markets.per_venue_max": "instruments_per_venue_max"}
+
+
+class Policies:
+    """The policy in force. Every change goes through here and is told to `changed`."""
+
+    def __init__(
+        self,
+        db: Database,
+        preferences: Preferences,
+        *,
+        changed: Callable[[Policy], None],
+        fx_fixed: float | None = None,
+        fx_sources: int = QUORUM,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """fx_sources: how many are configured; with one only, that one is enough."""
+        self._db = db
+        self._preferences = preferences
+        self._changed = changed
+        self._fx_fixed = fx_fixed
+        self._fx_quorum = max(1, min(QUORUM, fx_sources))
+        self._clock = clock
+        self.policy = Policy(fx_fixed=fx_fixed, fx_quorum=self._fx_quorum)
+        preferences.listen(self._setting_changed)
+
+    async def load(self) -> Policy:
+        """Read everything anew; `changed` is called when it differs from what was in force."""
+        settings = await self._preferences.all()
+        kept = await self._db.read(_kept)
+        policy = self._made(settings, kept)
+        if policy != self.policy:
+            self.policy = policy
+            self._changed(policy)
+        return policy
+
+    async def decide(
+        self, identity: str, verdict: str, *, by: str, note: str = ""
+    ) -> IdentityDecision:
+        """A person's word on `base:venue-other`; Problem not_found for what is no pair."""
+        base, venue, other = parse_identity(identity)
+        if verdict not in set(Verdict):
+            raise _wrong("verdict", verdict, " | ".join(Verdict))
+        if len(note) > NOTE_LENGTH_MAX:
+            raise _wrong("note", note, f"at most {NOTE_LENGTH_MAX} letters")
+        decision = IdentityDecision(base, venue, other, Verdict(verdict), by, self._clock(), note)
+        await self._db.write(ledger.put_decision, decision)
+        await self.load()
+        return decision
+
+    async def set_name(
+        self,
+        venue: Venue,
+        ticker: str,
+        asset: str | None,
+        *,
+        by: str,
+        multiplier: float = 1.0,
+        note: str = "",
+    ) -> None:
+        """What a venue's ticker really is; asset None goes back to what is shipped."""
+        if not TICKER.fullmatch(ticker):
+            raise _wrong("ticker", ticker, TICKER.pattern)
+        if asset is not None and not TICKER.fullmatch(asset):
+            raise _wrong("asset", asset, TICKER.pattern)
+        if not 0.0 < multiplier <= MULTIPLIER_MAX:
+            raise _wrong("multiplier", str(multiplier), f"> 0, <= {MULTIPLIER_MAX:g}")
+        if len(note) > NOTE_LENGTH_MAX:
+            raise _wrong("note", note, f"at most {NOTE_LENGTH_MAX} letters")
+        await self._db.write(
+            ledger.put_name, venue, ticker, asset, multiplier, by=by, at_ns=self._clock(), note=note
+        )
+        await self.load()
+
+    async def set_withdrawal_fee(
+        self, venue: Venue, asset: str, network: str, amount: float | None, *, by: str
+    ) -> None:
+        """In the asset, over what the venue says; None goes back to that."""
+        if not TICKER.fullmatch(asset):
+            raise _wrong("asset", asset, TICKER.pattern)
+        if not _NETWORK.fullmatch(network):
+            raise _wrong("network", network, "1..64 printable letters")
+        if amount is not None and not 0.0 <= amount <= AMOUNT_MAX:
+            raise _wrong("amount", str(amount), f">= 0, <= {AMOUNT_MAX:g}")
+        await self._db.write(
+            ledger.put_withdrawal_fee, venue, asset, network, amount, by=by, at_ns=self._clock()
+        )
+        await self.load()
+
+    async def set_fee(self, venue: Venue, taker_bps: float | None, *, by: str) -> None:
+        """Of the venue's spot trades; None goes back to the public list."""
+        await self._preferences.put(fee_key(venue), taker_bps, by)
+
+    async def decisions_of(self, identity: str) -> list[IdentityDecision]:
+        """All that was ever said about a pair, newest first."""
+        return await self._db.read(ledger.decisions_of, *parse_identity(identity))
+
+    async def _setting_changed(self, key: str) -> None:
+        if key.startswith(GROUPS):
+            await self.load()
+
+    def _made(self, settings: dict[str, Preference], kept: _Kept) -> Policy:
+        numbers = {name: settings[key].value for key, name in _SAME_NAME.items()}
+        size_krw = float(settings["detection.size_krw"].value)
+        favourites = str(settings["markets.favourites"].value)
+        return msgspec.structs.replace(
+            Policy(),
+            **numbers,
+            sizes_krw=tuple(sorted({*Policy().sizes_krw, size_krw})),
+            favourites=tuple(favourites.split(",")) if favourites else (),
+            fx_fixed=self._fx_fixed,
+            fx_quorum=self._fx_quorum,
+            fees=_fees(settings),
+            withdrawal_fees=kept.withdrawal_fees,
+            decisions=kept.decisions,
+            names=kept.names,
+        )
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What the ledger holds."""
+
+    decisions: tuple[IdentityDecision, ...]
+    names: tuple[AssetName, ...]
+    withdrawal_fees: tuple[WithdrawalFee, ...]
+
+
+def parse_identity(identity: str) -> tuple[str, Venue, Venue]:
+    """`base:venue-other` → its parts. Problem not_found for anything else."""
+    match = _ID.fullmatch(identity)
+    if match is None or not {match[2], match[3]} <= set(Venue) or match[2] == match[3]:
+        raise Problem("not_found")
+    found = pair(match[1], Venue(match[2]), Venue(match[3]))
+    if identity_id(*found) != identity:
+        raise Problem("not_found")
+    return found
+
+
+def _kept(conn: queries.Connection) -> _Kept:
+    return _Kept(
+        tuple(ledger.list_decisions(conn)),
+        tuple(ledger.list_names(conn)),
+        tuple(ledger.list_withdrawal_fees(conn)),
+    )
+
+
+def _fees(settings: dict[str, Preference]) -> tuple[Fee, ...]:
+    """Those that somebody set; the list is the engine's own."""
+    found = []
+    for venue in Venue:
+        setting = settings[fee_key(venue)]
+        if setting.changed_at_ns is not None:
+            _, quote = fee_of(venue)
+            found.append(Fee(venue, quote, float(setting.value), SET, setting.changed_at_ns))
+    return tuple(found)
+
+
+def _wrong(column: str, value: str, expected: str) -> Problem:
+    return Problem(
+        "invalid_fields",
+        errors=(FieldError(column=column, value=value[:200], expected=expected),),
+    )
