@@ -47,12 +47,8 @@ class Clocks:
         rest = self._station.rest
         answer = await rest.ask(request)
         at_ns = self._station.clock.at_ns()
-        try:
-            events = rest.exchange.read_reply(request, answer.body, rest.names)
-        except ValueError as error:
-            raise VenueError("unreadable", str(error)[:200]) from error
-        for event in events:
+        for event in rest.events(request, answer):
             if isinstance(event, ServerTime):
                 rest.heard(answer, at_ns, event.exchange_at_ns, TIME_NS)
                 return
-        raise VenueError("rejected", "no time in the answer")
+        raise VenueError("unreadable", "no time in the answer")

@@ -31,7 +31,13 @@ class Rates:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             for source in self._sources:
-                poll = Poll(self._clock, self._asks(source), every_s=RATES_S, retry_s=RETRY_S)
+                poll = Poll(
+                    self._clock,
+                    self._asks(source),
+                    every_s=RATES_S,
+                    retry_s=RETRY_S,
+                    retry_s_max=RETRY_S,  # without two sources nothing that needs a rate is shown
+                )
                 group.create_task(poll.run())
 
     def _asks(self, source: str) -> Callable[[], Awaitable[bool]]:

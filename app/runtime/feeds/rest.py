@@ -45,7 +45,10 @@ class Rest:
 
     async def read(self, request: Request, *, urgent: bool = False) -> list[Event]:
         """What the answer means. Raises VenueError, also for what the venue rejected."""
-        answer = await self.ask(request, urgent=urgent)
+        return self.events(request, await self.ask(request, urgent=urgent))
+
+    def events(self, request: Request, answer: Answer) -> list[Event]:
+        """Raises VenueError."""
         try:
             events = self.exchange.read_reply(request, answer.body, self.names)
         except ValueError as error:
