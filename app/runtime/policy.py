@@ -8,24 +8,31 @@ from collections.abc import Callable
 
 import msgspec
 
+from app.domain.live import IdentityRow
 from app.domain.policy import AssetName, Fee, IdentityDecision, Policy, Verdict, WithdrawalFee
 from app.domain.problems import FieldError, Problem
 from app.domain.venues import Venue
-from app.engine.market.identity import identity_id, pair
 from app.ledger import identities as ledger
 from app.ledger import queries
 from app.ledger.database import Database
-from app.runtime.preferences import TICKER, Preference, Preferences, fee_key, fee_of
+from app.runtime.preferences import (
+    TICKER,
+    Preference,
+    Preferences,
+    channel_key,
+    fee_key,
+    fee_of,
+)
 
 GROUPS = ("detection.", "fees.", "markets.")
 """Settings that a Policy is made of."""
+FEEDS = "feeds"
 SET = "set"
 NOTE_LENGTH_MAX = 400
 MULTIPLIER_MAX = 1e9
 AMOUNT_MAX = 1e12
 QUORUM = 2
 
-_ID = re.compile(r"([^:\s]{1,32}):([a-z]+)-([a-z]+)")
 _NETWORK = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
 _SAME_NAME = {
     f"detection.{name}": name
@@ -46,14 +53,13 @@ _SAME_NAME = {
 
 
 class Policies:
-    """The policy in force. Every change goes through here and is told to `changed`."""
+    """The policy in force. What people change goes through here and is told to who listens."""
 
     def __init__(
         self,
         db: Database,
         preferences: Preferences,
         *,
-        changed: Callable[[Policy], None],
         fx_fixed: float | None = None,
         fx_sources: int = QUORUM,
         clock: Callable[[], int] = time.time_ns,
@@ -61,33 +67,50 @@ class Policies:
         """fx_sources: how many are configured; with one only, that one is enough."""
         self._db = db
         self._preferences = preferences
-        self._changed = changed
         self._fx_fixed = fx_fixed
         self._fx_quorum = max(1, min(QUORUM, fx_sources))
         self._clock = clock
-        self.policy = Policy(fx_fixed=fx_fixed, fx_quorum=self._fx_quorum)
+        self._listeners: list[Callable[[Policy], None]] = []
+        self.now = Policy(fx_fixed=fx_fixed, fx_quorum=self._fx_quorum)
         preferences.listen(self._setting_changed)
 
+    def listen(self, listener: Callable[[Policy], None]) -> None:
+        """It is called with every policy that differs from the one before."""
+        self._listeners.append(listener)
+
     async def load(self) -> Policy:
-        """Read everything anew; `changed` is called when it differs from what was in force."""
+        """Read everything anew."""
         settings = await self._preferences.all()
-        kept = await self._db.read(_kept)
-        policy = self._made(settings, kept)
-        if policy != self.policy:
-            self.policy = policy
-            self._changed(policy)
+        policy = self._made(settings, await self._db.read(_kept))
+        if policy != self.now:
+            self.now = policy
+            for listener in self._listeners:
+                listener(policy)
         return policy
 
+    async def feeds(self) -> str:
+        """demo, live or off, as Settings choose; the environment may say otherwise."""
+        return str((await self._preferences.get(FEEDS)).value)
+
+    async def put_feeds(self, feeds: str, *, by: str) -> None:
+        await self._preferences.put(FEEDS, feeds, by)
+
+    async def channels(self) -> dict[Venue, str]:
+        """The book channel of each venue."""
+        settings = await self._preferences.all()
+        return {venue: str(settings[channel_key(venue)].value) for venue in Venue}
+
     async def decide(
-        self, identity: str, verdict: str, *, by: str, note: str = ""
+        self, row: IdentityRow, verdict: str, *, by: str, note: str = ""
     ) -> IdentityDecision:
-        """A person's word on `base:venue-other`; Problem not_found for what is no pair."""
-        base, venue, other = parse_identity(identity)
+        """A person's word on a pair; it holds until the next one."""
         if verdict not in set(Verdict):
             raise _wrong("verdict", verdict, " | ".join(Verdict))
         if len(note) > NOTE_LENGTH_MAX:
             raise _wrong("note", note, f"at most {NOTE_LENGTH_MAX} letters")
-        decision = IdentityDecision(base, venue, other, Verdict(verdict), by, self._clock(), note)
+        decision = IdentityDecision(
+            row.base, row.venue, row.other, Verdict(verdict), by, self._clock(), note
+        )
         await self._db.write(ledger.put_decision, decision)
         await self.load()
         return decision
@@ -135,9 +158,9 @@ class Policies:
         """Of the venue's spot trades; None goes back to the public list."""
         await self._preferences.put(fee_key(venue), taker_bps, by)
 
-    async def decisions_of(self, identity: str) -> list[IdentityDecision]:
+    async def decisions_of(self, row: IdentityRow) -> list[IdentityDecision]:
         """All that was ever said about a pair, newest first."""
-        return await self._db.read(ledger.decisions_of, *parse_identity(identity))
+        return await self._db.read(ledger.decisions_of, row.base, row.venue, row.other)
 
     async def _setting_changed(self, key: str) -> None:
         if key.startswith(GROUPS):
@@ -167,17 +190,6 @@ class _Kept(msgspec.Struct, frozen=True):
     decisions: tuple[IdentityDecision, ...]
     names: tuple[AssetName, ...]
     withdrawal_fees: tuple[WithdrawalFee, ...]
-
-
-def parse_identity(identity: str) -> tuple[str, Venue, Venue]:
-    """`base:venue-other` → its parts. Problem not_found for anything else."""
-    match = _ID.fullmatch(identity)
-    if match is None or not {match[2], match[3]} <= set(Venue) or match[2] == match[3]:
-        raise Problem("not_found")
-    found = pair(match[1], Venue(match[2]), Venue(match[3]))
-    if identity_id(*found) != identity:
-        raise Problem("not_found")
-    return found
 
 
 def _kept(conn: queries.Connection) -> _Kept:
