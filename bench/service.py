@@ -68,6 +68,7 @@ def serving(data: Path) -> Iterator[httpx.Client]:
         "KIMP_PORT": str(port),
         "KIMP_API_TOKEN": token,
         "KIMP_ADMIN_PASSWORD": secrets.token_hex(12),
+        "KIMP_FEEDS": "off",
     }
     log = (data.parent / "service.log").open("a")
     child = subprocess.Popen(

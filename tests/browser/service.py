@@ -52,6 +52,7 @@ def running(folder: Path, port: int | None = None, **environment: str) -> Iterat
         "KIMP_DATA_DIR": str(service.data_dir),
         "KIMP_ADMIN_PASSWORD": PASSWORD,
         "KIMP_API_TOKEN": TOKEN,
+        "KIMP_FEEDS": "off",
     }
     with service.log.open("wb") as log:
         process = subprocess.Popen(
