@@ -1,4 +1,4 @@
-"""Command line: python -m app serve | warm | doctor | health | password | decode."""
+"""Command line: python -m app serve | warm | doctor | health | password | decode | simulate."""
 
 from __future__ import annotations
 
@@ -162,6 +162,13 @@ def password(settings: Settings, words: Sequence[str]) -> int:
     return 0
 
 
+def simulate(settings: Settings, words: Sequence[str]) -> int:
+    """A market of nine venues on loopback, until told to stop."""
+    from app.simulator.serve import simulate as market
+
+    return market(words)
+
+
 WORDS: dict[str, Callable[[Settings], int]] = {
     "serve": serve,
     "warm": warm,
@@ -171,6 +178,7 @@ WORDS: dict[str, Callable[[Settings], int]] = {
 ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
     "decode": decode,
     "password": password,
+    "simulate": simulate,
 }
 """Words with further words behind them."""
 

@@ -1,0 +1,1 @@
+"""What is traded: coins, hidden paths, listings and their books. Knows no protocol."""
