@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from app.ledger.migrations import FORWARD_ONLY, create_index, create_table
-from app.ledger.tables import Id
+from app.ledger.tables import Id, LongText
 
 revision = "0004"
 down_revision = "0003"
@@ -15,6 +15,7 @@ def upgrade() -> None:
     create_table(
         "identity_decisions",
         sa.Column("id", Id, primary_key=True),
+        sa.Column("feeds", sa.String(32), nullable=False),
         sa.Column("base", sa.String(32), nullable=False),
         sa.Column("venue", sa.String(32), nullable=False),
         sa.Column("other", sa.String(32), nullable=False),
@@ -23,7 +24,19 @@ def upgrade() -> None:
         sa.Column("by", sa.String(255), nullable=False),
         sa.Column("at_ns", sa.BigInteger, nullable=False),
     )
-    create_index("identity_decisions_pair", "identity_decisions", ["base", "venue", "other", "id"])
+    create_index(
+        "identity_decisions_pair", "identity_decisions", ["feeds", "base", "venue", "other", "id"]
+    )
+    create_table(
+        "identity_suspicions",
+        sa.Column("id", Id, primary_key=True),
+        sa.Column("feeds", sa.String(32), nullable=False),
+        sa.Column("base", sa.String(32), nullable=False),
+        sa.Column("venue", sa.String(32), nullable=False),
+        sa.Column("other", sa.String(32), nullable=False),
+        sa.Column("suspicion", LongText, nullable=False),
+        sa.UniqueConstraint("feeds", "base", "venue", "other", name="identity_suspicions_pair"),
+    )
     create_table(
         "asset_names",
         sa.Column("id", Id, primary_key=True),

@@ -6,6 +6,7 @@ import msgspec
 
 from app.domain.live import ChannelState, Opportunity
 from app.domain.markets import Instrument, Trade
+from app.domain.policy import IdentitySuspicion
 from app.domain.venues import Venue
 
 
@@ -53,10 +54,13 @@ class CandidateRefused(Fact, frozen=True):
 
 
 class PairQuarantined(Fact, frozen=True):
+    """Nothing of this pair is reported until a person decides."""
+
     base: str
     venue: Venue
     other: Venue
     reason: str
+    suspicion: IdentitySuspicion | None = None
 
 
 class RateWithheld(Fact, frozen=True):

@@ -52,6 +52,20 @@ class IdentityDecision(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class IdentitySuspicion(msgspec.Struct, frozen=True):
+    """What put a pair into quarantine, as it was then. reason: ratio, contract, networks."""
+
+    base: str
+    venue: Venue
+    other: Venue
+    reason: str
+    ratio: float | None
+    implied_krw: float | None
+    median_krw: float | None
+    evidence: tuple[str, ...]
+    since_ns: int
+
+
 class AssetName(msgspec.Struct, frozen=True):
     """One row of the editable table: what a venue's ticker really is.
 
@@ -97,4 +111,6 @@ class Policy(msgspec.Struct, frozen=True):
     fees: tuple[Fee, ...] = ()
     withdrawal_fees: tuple[WithdrawalFee, ...] = ()
     decisions: tuple[IdentityDecision, ...] = ()
+    suspicions: tuple[IdentitySuspicion, ...] = ()
+    """Found before this process began; the engine adds its own."""
     names: tuple[AssetName, ...] = ()

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
-from app.domain.policy import AssetName, IdentityDecision, WithdrawalFee
+from app.domain.policy import AssetName, IdentityDecision, IdentitySuspicion, WithdrawalFee
 from app.domain.venues import Venue
 from app.ledger import rows
-from app.ledger.tables import NOTE_CHARS, asset_names, identity_decisions, withdrawal_fees
+from app.ledger.tables import (
+    NOTE_CHARS,
+    asset_names,
+    identity_decisions,
+    identity_suspicions,
+    withdrawal_fees,
+)
 
 SET = "set"
+SUSPICIONS_MAX = 10_000
+"""Of one market; no more are kept, the engine finds them again."""
 
 
-def put_decision(conn: sa.Connection, decision: IdentityDecision) -> None:
+def put_decision(conn: sa.Connection, feeds: str, decision: IdentityDecision) -> None:
     """A person's word; the next one on the same pair takes its place, none is forgotten."""
     conn.execute(
         identity_decisions.insert().values(
+            feeds=feeds,
             base=decision.base,
             venue=decision.venue,
             other=decision.other,
@@ -27,27 +38,59 @@ def put_decision(conn: sa.Connection, decision: IdentityDecision) -> None:
     )
 
 
-def list_decisions(conn: sa.Connection) -> list[IdentityDecision]:
-    """The newest of each pair, oldest first."""
+def list_decisions(conn: sa.Connection, feeds: str) -> list[IdentityDecision]:
+    """The newest of each pair in one market, demo or live; oldest first."""
     table = identity_decisions
-    return [
-        IdentityDecision(row.base, row.venue, row.other, row.verdict, row.by, row.at_ns, row.note)
-        for row in conn.execute(_newest(table, table.c.base, table.c.venue, table.c.other))
-    ]
+    newest = _newest(
+        table, table.c.base, table.c.venue, table.c.other, where=table.c.feeds == feeds
+    )
+    return [_decision(row) for row in conn.execute(newest)]
 
 
 def decisions_of(
-    conn: sa.Connection, base: str, venue: Venue, other: Venue
+    conn: sa.Connection, feeds: str, base: str, venue: Venue, other: Venue
 ) -> list[IdentityDecision]:
     """All that was ever said about one pair, newest first."""
     table = identity_decisions
     query = sa.select(table).where(
-        table.c.base == base, table.c.venue == venue, table.c.other == other
+        table.c.feeds == feeds,
+        table.c.base == base,
+        table.c.venue == venue,
+        table.c.other == other,
     )
-    return [
-        IdentityDecision(row.base, row.venue, row.other, row.verdict, row.by, row.at_ns, row.note)
-        for row in conn.execute(query.order_by(table.c.id.desc()))
-    ]
+    return [_decision(row) for row in conn.execute(query.order_by(table.c.id.desc()))]
+
+
+def put_suspicions(
+    conn: sa.Connection, feeds: str, suspicions: Sequence[IdentitySuspicion]
+) -> None:
+    """What was found; of a pair that is known already the first finding stays."""
+    known = {
+        (row.base, row.venue, row.other)
+        for row in conn.execute(
+            sa.select(identity_suspicions).where(identity_suspicions.c.feeds == feeds)
+        )
+    }
+    for each in suspicions[: max(0, SUSPICIONS_MAX - len(known))]:
+        key = each.base, each.venue, each.other
+        if key not in known:
+            known.add(key)
+            conn.execute(
+                identity_suspicions.insert().values(
+                    feeds=feeds,
+                    base=each.base,
+                    venue=each.venue,
+                    other=each.other,
+                    suspicion=each,
+                )
+            )
+
+
+def list_suspicions(conn: sa.Connection, feeds: str) -> list[IdentitySuspicion]:
+    """Oldest first."""
+    table = identity_suspicions
+    query = sa.select(table.c.suspicion).where(table.c.feeds == feeds).order_by(table.c.id)
+    return list(conn.execute(query).scalars())
 
 
 def put_name(
@@ -118,6 +161,16 @@ def list_withdrawal_fees(conn: sa.Connection) -> list[WithdrawalFee]:
     ]
 
 
-def _newest(table: sa.Table, *key: sa.Column[str]) -> rows.Query:
+def _decision(row: rows.Fields) -> IdentityDecision:
+    return IdentityDecision(
+        row.base, row.venue, row.other, row.verdict, row.by, row.at_ns, row.note
+    )
+
+
+def _newest(
+    table: sa.Table, *key: sa.Column[str], where: sa.ColumnElement[bool] | None = None
+) -> rows.Query:
     newest = sa.select(sa.func.max(table.c.id)).group_by(*key)
+    if where is not None:
+        newest = newest.where(where)
     return sa.select(table).where(table.c.id.in_(newest)).order_by(table.c.id)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects import mysql
 
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import DatasetFacts, Hints, Kind, UploadState
-from app.domain.policy import Verdict
+from app.domain.policy import IdentitySuspicion, Verdict
 from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
 from app.domain.venues import Venue
 
@@ -254,9 +254,11 @@ study_points = _table(
 DECIMAL_CHARS = 64
 NOTE_CHARS = 400
 
+# feeds: demo or live; what was said about one market says nothing about the other.
 identity_decisions = _table(
     "identity_decisions",
     sa.Column("id", Id, primary_key=True),
+    sa.Column("feeds", sa.String(WORD_CHARS), nullable=False),
     sa.Column("base", sa.String(WORD_CHARS), nullable=False),
     sa.Column("venue", Word(Venue), nullable=False),
     sa.Column("other", Word(Venue), nullable=False),
@@ -264,7 +266,19 @@ identity_decisions = _table(
     sa.Column("note", sa.String(NOTE_CHARS), nullable=False),
     sa.Column("by", sa.String(NAME_CHARS), nullable=False),
     sa.Column("at_ns", sa.BigInteger, nullable=False),
-    sa.Index("identity_decisions_pair", "base", "venue", "other", "id"),
+    sa.Index("identity_decisions_pair", "feeds", "base", "venue", "other", "id"),
+)
+
+# What put a pair into quarantine: it stays there over restarts, until a person decides.
+identity_suspicions = _table(
+    "identity_suspicions",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("feeds", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("base", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("venue", Word(Venue), nullable=False),
+    sa.Column("other", Word(Venue), nullable=False),
+    sa.Column("suspicion", Json(IdentitySuspicion), nullable=False),
+    sa.UniqueConstraint("feeds", "base", "venue", "other", name="identity_suspicions_pair"),
 )
 
 # asset: null goes back to what is shipped. multiplier and amount: decimals as text.

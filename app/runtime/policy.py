@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
+from app.domain.facts import PairQuarantined
 from app.domain.live import IdentityRow
-from app.domain.policy import AssetName, Fee, IdentityDecision, Policy, Verdict, WithdrawalFee
+from app.domain.policy import (
+    AssetName,
+    Fee,
+    IdentityDecision,
+    IdentitySuspicion,
+    Policy,
+    Verdict,
+    WithdrawalFee,
+)
 from app.domain.problems import FieldError, Problem
 from app.domain.venues import Venue
 from app.ledger import identities as ledger
@@ -26,7 +35,7 @@ from app.runtime.preferences import (
 
 GROUPS = ("detection.", "fees.", "markets.")
 """Settings that a Policy is made of."""
-FEEDS = "feeds"
+FEEDS, LIVE = "feeds", "live"
 SET = "set"
 NOTE_LENGTH_MAX = 400
 MULTIPLIER_MAX = 1e9
@@ -71,6 +80,7 @@ class Policies:
         self._fx_quorum = max(1, min(QUORUM, fx_sources))
         self._clock = clock
         self._listeners: list[Callable[[Policy], None]] = []
+        self._feeds = LIVE
         self.now = Policy(fx_fixed=fx_fixed, fx_quorum=self._fx_quorum)
         preferences.listen(self._setting_changed)
 
@@ -78,10 +88,11 @@ class Policies:
         """It is called with every policy that differs from the one before."""
         self._listeners.append(listener)
 
-    async def load(self) -> Policy:
-        """Read everything anew."""
+    async def load(self, feeds: str | None = None) -> Policy:
+        """Read everything anew. feeds: demo or live, whose decisions hold from now on."""
+        self._feeds = feeds or self._feeds
         settings = await self._preferences.all()
-        policy = self._made(settings, await self._db.read(_kept))
+        policy = self._made(settings, await self._db.read(_kept, self._feeds))
         if policy != self.now:
             self.now = policy
             for listener in self._listeners:
@@ -111,7 +122,7 @@ class Policies:
         decision = IdentityDecision(
             row.base, row.venue, row.other, Verdict(verdict), by, self._clock(), note
         )
-        await self._db.write(ledger.put_decision, decision)
+        await self._db.write(ledger.put_decision, self._feeds, decision)
         await self.load()
         return decision
 
@@ -158,9 +169,14 @@ class Policies:
         """Of the venue's spot trades; None goes back to the public list."""
         await self._preferences.put(fee_key(venue), taker_bps, by)
 
+    async def suspect(self, facts: Sequence[PairQuarantined]) -> None:
+        """Keep what the engine put into quarantine, so that it stays there after a restart."""
+        found = [fact.suspicion for fact in facts if fact.suspicion is not None]
+        await self._db.write(ledger.put_suspicions, self._feeds, found)
+
     async def decisions_of(self, row: IdentityRow) -> list[IdentityDecision]:
         """All that was ever said about a pair, newest first."""
-        return await self._db.read(ledger.decisions_of, row.base, row.venue, row.other)
+        return await self._db.read(ledger.decisions_of, self._feeds, row.base, row.venue, row.other)
 
     async def _setting_changed(self, key: str) -> None:
         if key.startswith(GROUPS):
@@ -180,6 +196,7 @@ class Policies:
             fees=_fees(settings),
             withdrawal_fees=kept.withdrawal_fees,
             decisions=kept.decisions,
+            suspicions=kept.suspicions,
             names=kept.names,
         )
 
@@ -188,13 +205,15 @@ class _Kept(msgspec.Struct, frozen=True):
     """What the ledger holds."""
 
     decisions: tuple[IdentityDecision, ...]
+    suspicions: tuple[IdentitySuspicion, ...]
     names: tuple[AssetName, ...]
     withdrawal_fees: tuple[WithdrawalFee, ...]
 
 
-def _kept(conn: queries.Connection) -> _Kept:
+def _kept(conn: queries.Connection, feeds: str) -> _Kept:
     return _Kept(
-        tuple(ledger.list_decisions(conn)),
+        tuple(ledger.list_decisions(conn, feeds)),
+        tuple(ledger.list_suspicions(conn, feeds)),
         tuple(ledger.list_names(conn)),
         tuple(ledger.list_withdrawal_fees(conn)),
     )

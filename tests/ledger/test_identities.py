@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.domain.policy import AssetName, IdentityDecision, Verdict, WithdrawalFee
+from app.domain.policy import AssetName, IdentityDecision, IdentitySuspicion, Verdict, WithdrawalFee
 from app.domain.venues import Venue
 from app.ledger import identities
 from app.ledger.database import Database
@@ -16,8 +16,22 @@ def decision(
     return IdentityDecision(base, Venue.UPBIT, Venue.GATE, verdict, "trader", at_ns, note)
 
 
+def suspicion(base: str, ratio: float = 14.1) -> IdentitySuspicion:
+    return IdentitySuspicion(
+        base,
+        Venue.UPBIT,
+        Venue.GATE,
+        "ratio",
+        ratio,
+        21_478.0,
+        1_520.3,
+        ("reference=median",),
+        T0,
+    )
+
+
 async def test_nothing_is_decided_at_first(database: Database) -> None:
-    assert await database.read(identities.list_decisions) == []
+    assert await database.read(identities.list_decisions, "live") == []
     assert await database.read(identities.list_names) == []
     assert await database.read(identities.list_withdrawal_fees) == []
 
@@ -27,19 +41,37 @@ async def test_the_newest_word_on_a_pair_holds(database: Database) -> None:
     second = decision(Verdict.SAME, T0 + SECOND, note="swap done")
     other = decision(Verdict.SAME, base="GTC")
     for each in (first, other, second):
-        await database.write(identities.put_decision, each)
+        await database.write(identities.put_decision, "live", each)
 
-    assert await database.read(identities.list_decisions) == [other, second]
-    said = await database.read(identities.decisions_of, "BTC", Venue.UPBIT, Venue.GATE)
-    assert said == [second, first]
-    assert await database.read(identities.decisions_of, "BTC", Venue.GATE, Venue.UPBIT) == []
+    assert await database.read(identities.list_decisions, "live") == [other, second]
+    pair = "BTC", Venue.UPBIT, Venue.GATE
+    assert await database.read(identities.decisions_of, "live", *pair) == [second, first]
+    assert await database.read(identities.decisions_of, "demo", *pair) == []
+
+
+async def test_what_is_said_in_the_demo_says_nothing_about_the_real_market(
+    database: Database,
+) -> None:
+    """The demo's twin may have the name of a real coin."""
+    await database.write(identities.put_decision, "demo", decision(Verdict.SAME))
+    await database.write(identities.put_suspicions, "demo", [suspicion("BTC")])
+    assert await database.read(identities.list_decisions, "live") == []
+    assert await database.read(identities.list_suspicions, "live") == []
+    assert await database.read(identities.list_decisions, "demo") == [decision(Verdict.SAME)]
+
+
+async def test_the_first_suspicion_of_a_pair_stays(database: Database) -> None:
+    first, again, other = suspicion("BTC"), suspicion("BTC", 99.0), suspicion("GTC")
+    await database.write(identities.put_suspicions, "live", [first, again])
+    await database.write(identities.put_suspicions, "live", [again, other])
+    assert await database.read(identities.list_suspicions, "live") == [first, other]
 
 
 async def test_a_note_is_cut_and_cleaned(database: Database) -> None:
     await database.write(
-        identities.put_decision, decision(Verdict.SAME, note="\x00확인함 " + "가" * 1_000)
+        identities.put_decision, "live", decision(Verdict.SAME, note="\x00확인함 " + "가" * 1_000)
     )
-    (kept,) = await database.read(identities.list_decisions)
+    (kept,) = await database.read(identities.list_decisions, "live")
     assert kept.note.startswith("확인함 가")
     assert len(kept.note) == NOTE_CHARS
 

@@ -1,11 +1,11 @@
 """Identity: whether a base is one asset on two venues. A ticker is only a label.
 
-Three things speak about a pair, the stronger one first:
-1. a person's word, SAME or DIFFERENT, for good;
-2. metadata: equal contracts on one chain → the same; different contracts on one chain, or no chain
-   in common where the chains of both are known → quarantined;
-3. prices: the pair's implied KRW per USDT over the median of all common coins. Off by more than
-   x 1.5, even between the two prices that are nearest to each other → quarantined.
+Three things speak about a pair:
+1. prices: the pair's implied KRW per USDT over the median of all common coins. Off by more than
+   x 1.5, even between the two prices that are nearest to each other → quarantined;
+2. metadata: different contracts on one chain, or no chain in common where all chains of both are
+   known → quarantined; equal contracts on one chain → confirmed, as long as prices agree;
+3. a person, SAME or DIFFERENT: that holds against both, until the person says otherwise.
 Quarantine stays until a person speaks, however the prices move. With too few coins for a median the
 reference is USDT/KRW, else the official rate; without any, nothing passes.
 """
@@ -25,7 +25,7 @@ from app.books.ladder import ASKS, BIDS, Floats, Ints
 from app.books.rack import Rack
 from app.domain.facts import Fact, PairQuarantined
 from app.domain.live import IdentityRow
-from app.domain.policy import IdentityDecision, Policy, Verdict
+from app.domain.policy import IdentityDecision, IdentitySuspicion, Policy, Verdict
 from app.domain.venues import KOREAN, Venue
 from app.engine.market.names import Names
 from app.engine.market.rates import KRW, QUOTES, USD, USDT, Rates
@@ -33,12 +33,12 @@ from app.engine.market.wallets import Wallets
 
 COINS_MIN = 5
 """Common coins that make a median; fewer could all be the odd ones."""
-CONTRACT_CHARS_MIN = 6
-"""OKX tells the last six characters of a contract only."""
+CONTRACT_CHARS = (6, 30)
+"""At least: OKX tells the last six characters only, whole ones are longer than any denomination."""
 ROWS_MAX = 500
 FACTS_MAX = 1_000
 CONFIRMED, LIKELY, UNKNOWN, QUARANTINED = "confirmed", "likely", "unknown", "quarantined"
-PRICE, CONTRACT, NETWORKS, PERSON = "price", "contract", "networks", "person"
+RATIO, CONTRACT, NETWORKS, PERSON = "ratio", "contract", "networks", "person"
 
 Pair = tuple[str, Venue, Venue]
 """Asset and two venues in the order of `Venue`, so that it is one key for both directions."""
@@ -67,17 +67,6 @@ class _Grid(NamedTuple):
     multipliers: Floats
 
 
-class _Suspicion(NamedTuple):
-    """What put a pair into quarantine, as it was then."""
-
-    reason: str
-    ratio: float | None
-    implied_krw: float | None
-    median_krw: float | None
-    evidence: tuple[str, ...]
-    since_ns: int
-
-
 def pair(asset: str, venue: Venue, other: Venue) -> Pair:
     if _ORDER[other] < _ORDER[venue]:
         venue, other = other, venue
@@ -99,7 +88,7 @@ class Identities:
         self._names = names
         self._ratio_max = Policy().identity_ratio_max
         self._decisions: dict[Pair, IdentityDecision] = {}
-        self._suspicions: dict[Pair, _Suspicion] = {}
+        self._suspicions: dict[Pair, IdentitySuspicion] = {}
         self._places: dict[str, tuple[_Place, ...]] = {}
         self._by_row: dict[int, _Place] = {}
         self._grid = _grid({})
@@ -115,6 +104,8 @@ class Identities:
         if decisions != self._decisions:
             self._decisions = decisions
             self.version += 1
+        for each in policy.suspicions:
+            self._suspicions.setdefault(pair(each.base, each.venue, each.other), each)
 
     def place(self, rows: Mapping[str, Iterable[int]]) -> None:
         """Which rows hold the books of which asset, after books came or went."""
@@ -124,6 +115,7 @@ class Identities:
         }
         self._by_row = {each.row: each for places in self._places.values() for each in places}
         self._grid = _grid(self._places)
+        self._wallets_version = -1
 
     def asset(self, venue: Venue, ticker: str) -> tuple[str, float]:
         return self._names.asset(venue, ticker)
@@ -264,12 +256,17 @@ class Identities:
         if korean.quote == KRW and abroad.quote != KRW:
             implied = _mid(won) / (_mid(dollars) * self._tethers(abroad.quote))
         evidence = (
-            f"{korean.venue}={_mid(won):.12g} {QUOTES[korean.quote]}",
-            f"{abroad.venue}={_mid(dollars):.12g} {QUOTES[abroad.quote]}",
-            f"coins={'median' if not math.isnan(self.median_krw) else 'rate'}",
+            f"ratio={ratio:.4g}",
+            *(
+                f"price={each.venue} {_mid(seen):.12g} {QUOTES[each.quote]}"
+                for each, seen in ((korean, won), (abroad, dollars))
+            ),
+            f"reference={'rate' if math.isnan(self.median_krw) else 'median'}",
             *self._network_evidence(key),
         )
-        self._suspect(key, _Suspicion(PRICE, ratio, implied, reference, evidence, at_ns))
+        self._suspect(
+            key, IdentitySuspicion(*key, RATIO, ratio, implied, reference, evidence, at_ns)
+        )
 
     # Metadata
 
@@ -302,20 +299,21 @@ class Identities:
             elif same is False:
                 reason = CONTRACT
         if reason and key not in self._contracts and key not in self._suspicions:
-            evidence = self._network_evidence(key)
-            self._suspect(key, _Suspicion(reason, None, None, None, evidence, at_ns))
+            told = {NETWORKS: "networks=none_shared", CONTRACT: f"contract={','.join(shared)}"}
+            evidence = (told[reason], *self._network_evidence(key))
+            self._suspect(key, IdentitySuspicion(*key, reason, None, None, None, evidence, at_ns))
 
     def _network_evidence(self, key: Pair) -> tuple[str, ...]:
         asset, *venues = key
         return tuple(
-            f"{venue}_networks={','.join(sorted(found))}"
+            f"networks={venue} {','.join(sorted(found))}"
             for venue in venues
             if (found := self._wallets.chains(venue, asset))
         )
 
     # What is kept
 
-    def _suspect(self, key: Pair, suspicion: _Suspicion) -> None:
+    def _suspect(self, key: Pair, suspicion: IdentitySuspicion) -> None:
         if len(self._suspicions) >= ROWS_MAX * 10:
             return
         self._suspicions[key] = suspicion
@@ -323,14 +321,16 @@ class Identities:
             self.version += 1
             asset, venue, other = key
             self._facts.append(
-                PairQuarantined(suspicion.since_ns, asset, venue, other, suspicion.reason)
+                PairQuarantined(
+                    suspicion.since_ns, asset, venue, other, suspicion.reason, suspicion
+                )
             )
 
     def _row(self, key: Pair) -> IdentityRow:
         asset, venue, other = key
         suspicion, decision = self._suspicions.get(key), self._decisions.get(key)
         decided_ns = 0 if decision is None else decision.at_ns
-        found = suspicion or _Suspicion(PERSON, None, None, None, (), decided_ns)
+        found = suspicion or IdentitySuspicion(*key, PERSON, None, None, None, (), decided_ns)
         note = () if decision is None or not decision.note else (f"note={decision.note}",)
         return IdentityRow(
             id=identity_id(*key),
@@ -388,10 +388,10 @@ def _mid(price: tuple[float, float]) -> float:
 
 
 def _same_contract(one: str | None, other: str | None) -> bool | None:
-    """None: not known. A venue may tell the end of a contract only."""
+    """None: not known. A venue may tell the end of a contract only; a short word is none."""
     if not one or not other:
         return None
     short, long = sorted((one.lower(), other.lower()), key=len)
-    if len(short) < CONTRACT_CHARS_MIN:
+    if len(short) < CONTRACT_CHARS[0] or len(long) < CONTRACT_CHARS[1]:
         return None
     return long.endswith(short)

@@ -291,14 +291,14 @@ class Rates:
         made = self._tether if instrument.base == "USDT" else self._usdc
         has = state != "missing"
         return RateSource(
-            source=f"{instrument.venue}:{instrument.base}/{instrument.quote}",
+            source=instrument.venue,
             rate=self._mid(row) if has else None,
             bid=float(tops["prices"][row, BIDS, 0]) if has else None,
             ask=float(tops["prices"][row, ASKS, 0]) if has else None,
             at_ns=received_ns,
             age_ms=_age_ms(received_ns, at_ns),
             state="disagrees" if state == "ok" and made.withheld == "disagree" else state,
-            detail=self._channels.row_state(row),
+            detail=f"{instrument.base}/{instrument.quote}",
         )
 
 
