@@ -243,7 +243,9 @@ class VenueRow(msgspec.Struct, frozen=True):
 class Gate(msgspec.Struct, frozen=True):
     """One condition. value and limit as numbers where they are, else as words; margin > 0 passes.
 
-    unit: bps, s, ms, krw, share, word. code: the refusal that it gives.
+    unit: bps, s, ms, krw, share, word. code: the refusal that it gives. name: what it looks at:
+    book_age_buy, book_age_sell, rate_age, identity, travel_rule, withdraw, deposit, net, too_good,
+    tick, fees, depth, in this order.
     """
 
     code: str
@@ -253,6 +255,7 @@ class Gate(msgspec.Struct, frozen=True):
     margin: float | None
     unit: str
     detail: str = ""
+    name: str = ""
 
 
 class Step(msgspec.Struct, frozen=True):
