@@ -24,6 +24,7 @@ KEEPALIVES: dict[Venue, bytes] = {
 
 # Where a whole book of each channel names its market, near the start whatever the order of keys.
 HEAD_BYTES = 240
+ANSWER = b'"event":'  # to a subscription, which OKX and Bitget write like what they stream
 WHOLE_BOOKS: dict[Venue, re.Pattern[bytes]] = {
     Venue.UPBIT: re.compile(
         rb'"ty(?:pe)?":"orderbook".{0,40}?"c(?:o)?d(?:e)?":"([^"]+)"'
@@ -36,7 +37,7 @@ WHOLE_BOOKS: dict[Venue, re.Pattern[bytes]] = {
     Venue.BINANCE: re.compile(rb'"stream":"([^"@]+)@depth(?:5|10|20)[@"]'),
     Venue.OKX: re.compile(rb'"channel":"books5","instId":"([^"]+)"'),
     Venue.KUCOIN: re.compile(rb'"topic":"/spotMarket/level2Depth(?:5|50):([^",]+)"'),
-    Venue.BITGET: re.compile(rb'"channel":"books(?:1|5|15)","instId":"([^"]+)"'),
+    Venue.BITGET: re.compile(rb'"channel":"books(?:5|15)","instId":"([^"]+)"'),
 }
 
 
@@ -52,4 +53,6 @@ def whole_book(venue: Venue, frame: bytes) -> bytes | None:
     """What a newer frame with the same answer replaces; None: every frame counts."""
     pattern = WHOLE_BOOKS.get(venue)
     found = pattern.search(frame, 0, HEAD_BYTES) if pattern is not None else None
-    return found[found.lastindex or 1] if found is not None else None
+    if found is None or frame.find(ANSWER, 0, HEAD_BYTES) >= 0:
+        return None
+    return found[found.lastindex or 1]
