@@ -130,6 +130,8 @@ SETTINGS: dict[str, Setting] = {
     "display.updown": Setting(Choice(("auto", "kr", "intl")), "auto"),
     "display.density": Setting(Choice(("compact", "comfortable")), "compact"),
     "uploads.max_gib": Setting(Number(0.001, 64), 1),
+    "archive.max_gib": Setting(Number(0.1, 10_000), 10),
+    "recorder.max_gib": Setting(Number(0.01, 10_000), 5),
     "backtest.style": Setting(Choice(tuple(Style)), _PARAMS.style),
     "backtest.direction": Setting(Choice(tuple(Direction)), _PARAMS.direction),
     "backtest.entry_bps": Setting(_EDGE, _PARAMS.entry_bps),

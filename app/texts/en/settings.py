@@ -22,6 +22,8 @@ TEXTS: dict[str, str] = {
     "display.updown": "Direction colours",
     "display.density": "Row height",
     "uploads.max_gib": "Largest file, GiB",
+    "archive.max_gib": "Archive of order books, trades and spreads, GiB",
+    "recorder.max_gib": "Recording of a session, GiB",
     "backtest.style": "Style",
     "backtest.direction": "Direction",
     "backtest.entry_bps": "Enter at, bps",

@@ -22,6 +22,8 @@ TEXTS: dict[str, str] = {
     "display.updown": "방향 색",
     "display.density": "행 높이",
     "uploads.max_gib": "파일 하나의 최대 크기, GiB",
+    "archive.max_gib": "호가·체결·스프레드 보관 용량, GiB",
+    "recorder.max_gib": "세션 녹화 용량, GiB",
     "backtest.style": "방식",
     "backtest.direction": "방향",
     "backtest.entry_bps": "진입, bps",
