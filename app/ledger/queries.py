@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.backtests import RunStatus
 from app.domain.datasets import Kind
+from app.domain.live import Explanation, Opportunity
 from app.domain.records import (
     AuditRow,
     DatasetRow,
@@ -22,6 +23,7 @@ from app.domain.records import (
 from app.ledger import rows
 from app.ledger.studies import which
 from app.ledger.tables import (
+    arbitrage_signals,
     audit_events,
     datasets,
     run_datasets,
@@ -224,3 +226,46 @@ def list_events(
 ) -> tuple[list[AuditRow], str | None]:
     """The audit trail: (rows, cursor of the next page or None)."""
     return rows.page(conn, sa.select(audit_events), audit_events.c.id, rows.audit, limit, cursor)
+
+
+def list_signals(
+    conn: sa.Connection,
+    limit: int,
+    cursor: str | None = None,
+    *,
+    status: str | None = None,
+    base: str | None = None,
+    feeds: str | None = None,
+) -> tuple[list[Opportunity], str | None]:
+    """Opportunities and refusals as last written: (rows, cursor of the next page or None)."""
+    query = sa.select(arbitrage_signals.c.id, arbitrage_signals.c.opportunity)
+    for column, value in (
+        (arbitrage_signals.c.status, status),
+        (arbitrage_signals.c.base, base),
+        (arbitrage_signals.c.feeds, feeds),
+    ):
+        query = query if value is None else query.where(column == value)
+    return rows.page(conn, query, arbitrage_signals.c.id, rows.signal, limit, cursor)
+
+
+def get_signal(conn: sa.Connection, signal_id: str) -> Opportunity | None:
+    row = _signal(conn, signal_id)
+    return None if row is None else rows.signal(row)
+
+
+def explanation(conn: sa.Connection, signal_id: str) -> Explanation | None:
+    """As it was when the row began."""
+    row = _signal(conn, signal_id)
+    if row is None or row.evidence is None:
+        return None
+    found: Explanation = row.evidence
+    return found
+
+
+def _signal(conn: sa.Connection, signal_id: str) -> rows.Fields | None:
+    key = rows.signal_key(signal_id)
+    if key is None:
+        return None
+    table = arbitrage_signals
+    query = sa.select(table.c.opportunity, table.c.evidence)
+    return conn.execute(query.where(table.c.kind == key[0], table.c.id == key[1])).first()

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from app.domain.live import Opportunity
 from app.domain.problems import FieldError, Problem
 from app.domain.records import (
     AuditRow,
@@ -30,6 +31,7 @@ Fields = sa.Row[*tuple[Any, ...]]
 Query = sa.Select[*tuple[Any, ...]]
 
 UPLOAD, DATASET, RUN = "u", "d", "b"
+OPPORTUNITY, REFUSAL = "o", "r"
 STUDY = {StudyKind.SWEEP: "s", StudyKind.WALKFORWARD: "w"}
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
@@ -47,6 +49,15 @@ def study_key(public_id: str) -> tuple[StudyKind, int] | None:
     """The kind and number of `s-4` or `w-7`."""
     for kind, prefix in STUDY.items():
         found = number(prefix, public_id)
+        if found is not None:
+            return kind, found
+    return None
+
+
+def signal_key(public_id: str) -> tuple[str, int] | None:
+    """The kind and number of `o-4` or `r-7`."""
+    for kind in (OPPORTUNITY, REFUSAL):
+        found = number(kind, public_id)
         if found is not None:
             return kind, found
     return None
@@ -127,3 +138,8 @@ def study(row: Fields) -> StudyRow:
 
 def study_point(row: Fields) -> StudyPointRow:
     return StudyPointRow(**{k: v for k, v in row._mapping.items() if k != "study_id"})
+
+
+def signal(row: Fields) -> Opportunity:
+    found: Opportunity = row.opportunity
+    return found

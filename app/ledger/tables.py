@@ -14,6 +14,7 @@ from sqlalchemy.dialects import mysql
 
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import DatasetFacts, Hints, Kind, UploadState
+from app.domain.live import Explanation, Opportunity, Status
 from app.domain.policy import IdentitySuspicion, Verdict
 from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
 from app.domain.venues import Venue
@@ -306,4 +307,36 @@ withdrawal_fees = _table(
     sa.Column("by", sa.String(NAME_CHARS), nullable=False),
     sa.Column("at_ns", sa.BigInteger, nullable=False),
     sa.Index("withdrawal_fees_network", "venue", "asset", "network", "id"),
+)
+
+# 0005: signals. The columns are for searching; `opportunity` is the whole row, as it is shown.
+
+BASE_CHARS = 64
+
+# id: the engine's number. kind: o opportunity, r refusal. feeds: demo or live.
+arbitrage_signals = _table(
+    "arbitrage_signals",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("kind", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("feeds", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("detector", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("base", sa.String(BASE_CHARS), nullable=False),
+    sa.Column("buy_venue", Word(Venue), nullable=False),
+    sa.Column("buy_quote", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("sell_venue", Word(Venue), nullable=False),
+    sa.Column("sell_quote", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("direction", sa.String(WORD_CHARS), nullable=False),
+    sa.Column("status", Word(Status), nullable=False),
+    sa.Column("code", sa.String(WORD_CHARS)),
+    sa.Column("opened_at_ns", sa.BigInteger, nullable=False),
+    sa.Column("closed_at_ns", sa.BigInteger),
+    sa.Column("net_bps", sa.Double, nullable=False),
+    sa.Column("peak_bps", sa.Double, nullable=False),
+    sa.Column("size_krw", sa.Double, nullable=False),
+    sa.Column("profit_krw", sa.Double, nullable=False),
+    sa.Column("opportunity", Json(Opportunity), nullable=False),
+    sa.Column("evidence", Json(Explanation)),
+    sa.Index("arbitrage_signals_status", "status", "id"),
+    sa.Index("arbitrage_signals_base", "base", "id"),
+    sa.Index("arbitrage_signals_closed", "closed_at_ns"),
 )
