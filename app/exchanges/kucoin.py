@@ -132,7 +132,7 @@ class _RestBook(msgspec.Struct):
 
 
 class _Server(msgspec.Struct):
-    endpoint: Annotated[str, msgspec.Meta(pattern=r"^wss://\S+$")]
+    endpoint: Annotated[str, msgspec.Meta(pattern=r"^wss?://\S+$")]
     pingInterval: Annotated[int, msgspec.Meta(gt=0, lt=86_400_000)]
 
 
