@@ -250,8 +250,9 @@ class Bitget(Dialect):
             return client.unsubscribe(topic)
         client.subscribe(topic)
         if channel == "trade":
-            found = [print_of(trade) for trade in reversed(listing.trades[-FIRST_TRADES:])]
-            return client.push(self.printed("snapshot", listing, found), listing)
+            if found := [print_of(trade) for trade in reversed(listing.trades[-FIRST_TRADES:])]:
+                client.push(self.printed("snapshot", listing, found), listing)
+            return None
         return client.push(self.whole(channel, listing), listing)
 
     def fail(

@@ -305,6 +305,8 @@ class Coinbase(Dialect):
     def first(self, client: Client, channel: str, listing: Listing) -> None:
         event: dict[str, Any] = {"type": "snapshot"}
         if channel == "market_trades":
+            if not listing.trades:
+                return
             recent = reversed(listing.trades[-FIRST_TRADES:])
             event["trades"] = [print_of(trade, listing.symbol) for trade in recent]
         else:

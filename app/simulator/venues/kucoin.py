@@ -169,7 +169,7 @@ class Kucoin(Dialect):
         self.number += 1
         now = self.market.now_ms()
         seed = f"{self.market.seed}:{self.number}:{now}".encode()
-        token = base64.b64encode(hashlib.sha512(seed).digest()).decode()
+        token = base64.urlsafe_b64encode(hashlib.sha512(seed).digest()).decode()
         if len(self.tokens) >= TOKENS_KEPT:
             del self.tokens[next(iter(self.tokens))]
         self.tokens[token] = (now, private)
