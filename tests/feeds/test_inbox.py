@@ -89,7 +89,9 @@ async def test_what_comes_after_a_slice_waits_for_the_next_turn_in_order() -> No
     await page()
     assert [frame.frame for frame in engine.frames] == [trade(number) for number in range(6)]
     assert len(others) >= 5, "pages had a turn between any two slices"
-    assert [frame.at_ns for frame in engine.frames] == sorted(frame.at_ns for frame in engine.frames)
+    assert [frame.at_ns for frame in engine.frames] == sorted(
+        frame.at_ns for frame in engine.frames
+    )
     assert engine.frames[5].at_ns - received[0] < 5 * inboxes.SLICE_NS, "of receipt, not of play"
 
 

@@ -150,9 +150,7 @@ def coins(numbers: set[int]) -> list[Instrument]:
     st.lists(st.sets(st.integers(0, 120), max_size=80), min_size=1, max_size=6),
     st.integers(1, 25),
 )
-def test_shards_carry_everything_once_and_change_little(
-    steps: list[set[int]], size: int
-) -> None:
+def test_shards_carry_everything_once_and_change_little(steps: list[set[int]], size: int) -> None:
     carried: list[tuple[Instrument, ...]] = []
     for numbers in steps:
         wanted = coins(numbers)

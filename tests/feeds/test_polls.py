@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from email.utils import formatdate
+from itertools import pairwise
 
 from websockets.asyncio.server import ServerConnection
 
@@ -232,7 +233,7 @@ async def test_rates_are_asked_at_once_and_after_a_failure_every_15_seconds() ->
             assert [read.rate for read in good] == [1390.5]
             assert good[0].observed_at_ns == 1_763_600_000 * 10**9
             assert {read.reason for read in bad} == {"http_500"}
-            gaps = [b.at_ns - a.at_ns for a, b in zip(bad, bad[1:], strict=False)]
+            gaps = [b.at_ns - a.at_ns for a, b in pairwise(bad)]
             assert all(15e9 <= gap < 40e9 for gap in gaps)
             stage.answers["/b"] = fixed(b'{"rates":{}}')
             await until(lambda: taken.of(RateRead)[-1].reason == "unreadable")

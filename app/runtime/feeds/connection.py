@@ -175,7 +175,8 @@ class Connection:
         except asyncio.CancelledError:
             await line.close()
             raise
-        old.end("replaced: " + reason)
+        # Both at the moment from which on the new line was heard: no book was ever broken.
+        old.end("replaced: " + reason, line.connected_at_ns)
         self.line = line
         line.open()
         await old.close()

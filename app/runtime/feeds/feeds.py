@@ -120,7 +120,7 @@ class Feeds:
         station = self.venues[venue].station
         tally = station.tally
         tally.updates.add(received_ns)
-        if exchange_at_ns:
+        if exchange_at_ns and received_ns > station.snapshots_until_ns:
             offset = station.rest.skew.offset
             skew_ns = offset.offset_ns if offset is not None else 0
             tally.delays.add(received_ns + skew_ns - exchange_at_ns, received_ns)

@@ -23,6 +23,8 @@ LIFE_MARGIN_S = 300.0
 """So long before a venue's cut another connection takes over."""
 SETTLE_S = 1.0
 """How long the next connection is heard before it takes over: its whole books come first."""
+SNAPSHOTS_S = 3.0
+"""So long after a connection opened, its books are as old as their last change."""
 HELD_MAX = 20_000
 """Frames of a connection that has not taken over yet."""
 RESUBSCRIBED_S = 5.0

@@ -15,7 +15,14 @@ from app.net.websocket import Unconnected, WebSocket
 from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.endpoints import entered_url, stream_url
 from app.runtime.feeds.inbox import Lane
-from app.runtime.feeds.limits import LIFE_MARGIN_S, PING_S, PONG_S, SILENCE_S, WELCOME_S
+from app.runtime.feeds.limits import (
+    LIFE_MARGIN_S,
+    PING_S,
+    PONG_S,
+    SILENCE_S,
+    SNAPSHOTS_S,
+    WELCOME_S,
+)
 from app.runtime.feeds.rest import VenueError
 from app.runtime.feeds.station import Station
 
@@ -49,7 +56,7 @@ class Line:
         self._tasks: list[asyncio.Task[None]] = []
         self._limits = frame_limits(station.venue)
         self._ping_every_s = station.exchange.ping_every_s or PING_S
-        self._connected_at_ns = 0
+        self.connected_at_ns = 0
         self._pinged_at_ns = 0
         self._pongs = 0
         self._pong_due_since_ns: int | None = None
@@ -80,7 +87,7 @@ class Line:
             url = entered_url(station.endpoint, found.url, plan.path)
         await station.may_connect()
         self._socket = await WebSocket.connect(url, station.egress, self._lane.receive)
-        self._connected_at_ns = self._pinged_at_ns = clock.at_ns()
+        self.connected_at_ns = self._pinged_at_ns = clock.at_ns()
         self._spawn(self._until_ended(self._socket))
         if entry is not None:
             await self._welcomed()
@@ -88,9 +95,10 @@ class Line:
         self._spawn(self._sending(self._socket))
 
     def open(self) -> None:
-        """From here on the engine hears it."""
+        """From here on the engine hears it, and what it was held back of, with its own times."""
         station = self._station
-        self.opened_at_ns = station.clock.at_ns()
+        self.opened_at_ns = self.connected_at_ns
+        station.snapshots_until_ns = station.clock.at_ns() + seconds_ns(SNAPSHOTS_S)
         station.take(
             ConnectionOpened(
                 self.opened_at_ns, self.number, station.venue, station.channel, self.instruments
@@ -108,7 +116,7 @@ class Line:
         lane, socket = self._lane, self._socket
         if socket is None:
             return "no socket"
-        last_ns = max(lane.message_at_ns or 0, self._connected_at_ns)
+        last_ns = max(lane.message_at_ns or 0, self.connected_at_ns)
         if at_ns - last_ns > seconds_ns(SILENCE_S):
             return "silent"
         heard_ns = lane.heard_at_ns or 0
@@ -124,19 +132,19 @@ class Line:
     def is_old(self, at_ns: int) -> bool:
         """Whether the venue is going to cut it before long."""
         life_s = self._station.exchange.limits.life_s
-        lived_ns = at_ns - self._connected_at_ns
+        lived_ns = at_ns - self.connected_at_ns
         return life_s is not None and lived_ns >= seconds_ns(life_s - LIFE_MARGIN_S)
 
     def lived_s(self, at_ns: int) -> float:
-        return (at_ns - self._connected_at_ns) / SECOND_NS
+        return (at_ns - self.connected_at_ns) / SECOND_NS
 
-    def end(self, reason: str) -> None:
-        """Tell the engine first, then take the socket away."""
+    def end(self, reason: str, at_ns: int | None = None) -> None:
+        """Tell the engine first, then take the socket away. at_ns: else now."""
         station = self._station
         self._lane.close()
         if self.opened_at_ns:
             self.opened_at_ns = 0
-            station.take(ConnectionLost(station.clock.at_ns(), self.number, reason))
+            station.take(ConnectionLost(at_ns or station.clock.at_ns(), self.number, reason))
         for task in self._tasks:
             task.cancel()
 

@@ -35,6 +35,8 @@ class Station:
     tally: Tally = field(default_factory=Tally)
     breaker: Breaker = field(default_factory=Breaker)
     connects: TokenBucket = field(init=False)
+    snapshots_until_ns: int = 0
+    """Until then what arrives is how books stood, not what just happened: no delay is in it."""
 
     def __post_init__(self) -> None:
         self.connects = TokenBucket(self.exchange.limits.connects_per_s, 1.0)
