@@ -23,6 +23,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from app.books.compiled import compiled
 from app.domain.markets import Alignment
@@ -117,8 +118,10 @@ class Connection:
 
     __slots__ = ("numbers",)
 
-    def __init__(self) -> None:
-        self.numbers = np.array([NONE], np.int64)  # scanners count too
+    def __init__(self, numbers: npt.NDArray[np.int64] | None = None) -> None:
+        """numbers: one, where a scanner counts too."""
+        self.numbers = np.empty(1, np.int64) if numbers is None else numbers
+        self.numbers[0] = NONE
 
     @property
     def number(self) -> int:

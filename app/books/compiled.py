@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numpy as np
 from numba import njit, typeof
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,3 +28,9 @@ def entered(kernel: Any, *arguments: object) -> Callable[..., Any]:
     types = tuple(typeof(argument) for argument in arguments)
     kernel.compile(types)
     return cast(Callable[..., Any], kernel.overloads[types].entry_point)
+
+
+def constant(value: int) -> int:
+    """A number that kernels hand to other kernels as a variable. They would be compiled once more
+    for each whole number that Python names."""
+    return cast(int, np.int64(value))

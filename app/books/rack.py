@@ -8,13 +8,12 @@ import numpy as np
 
 from app.books import tops
 from app.books.alignment import RULES
+from app.books.apply import SCRATCH
 from app.books.book import Book
 from app.books.tops import TOPS, Cell
 from app.domain.markets import Alignment, Instrument
 
 ROWS_MAX = 4_096
-SCRATCH = 4_096
-"""Levels on each side of one message that scanners can hold; longer ones are read slowly."""
 LEVELS_ROOM = 1 << 25
 """Floats for levels: 2,000 of the deepest books. Only what is used costs memory."""
 

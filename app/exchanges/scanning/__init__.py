@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+
+import numpy as np
 
 from app.books.alignment import Connection
 from app.books.outcomes import OTHER
@@ -11,6 +14,8 @@ from app.domain.markets import Alignment, Event, Instrument
 from app.domain.venues import Venue
 from app.exchanges import EXCHANGES
 from app.exchanges.contract import Exchange, Names
+from app.exchanges.scanning.layouts import LAYOUTS
+from app.exchanges.scanning.scan import COUNTER, SAID, NameTable, scan
 
 SHALLOW, DEEP = 128, 4_096
 """Levels kept on each side: of channels that carry at most 50, and of all others."""
@@ -49,28 +54,48 @@ class Translator:
     def open(
         self, channel: str, instruments: Sequence[Instrument], rows: Sequence[int], rack: Rack
     ) -> Reader:
-        return Reader(self._exchange, instruments)
+        return Reader(self._exchange, channel, instruments, rows, rack)
 
 
 class Reader:
     """One connection's frames."""
 
-    __slots__ = ("_exchange", "_names", "counter", "scan")
+    __slots__ = ("_exchange", "_names", "_rows", "_table", "counter", "scan")
 
-    def __init__(self, exchange: Exchange, instruments: Sequence[Instrument]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        channel: str,
+        instruments: Sequence[Instrument],
+        rows: Sequence[int],
+        rack: Rack,
+    ) -> None:
         self._exchange = exchange
         self._names = Names(exchange)
         for instrument in instruments:
             self._names.learn(instrument)
-        self.counter = Connection()
+        said = np.zeros(SAID, np.int64)
+        self.counter = Connection(said[: COUNTER + 1])
+        self._rows = dict(zip(instruments, rows, strict=True))
+        self._table: NameTable | None = None
         self.scan: Callable[[bytes, int], int] = _leave
+        layout = LAYOUTS.get((exchange.venue, channel))
+        if layout is not None:
+            symbols = {exchange.symbol(instrument): row for instrument, row in self._rows.items()}
+            self._table = NameTable(
+                {name.lower() if layout.lower else name: row for name, row in symbols.items()}
+            )
+            words, plan = layout.compile()
+            self.scan = partial(scan, self._table.table, words, plan, said, rack.tops, rack.levels)
 
     def read(self, frame: bytes) -> list[Event]:
         """Raises ValueError."""
         return self._exchange.read(frame, self._names)
 
     def forget(self, instrument: Instrument) -> None:
-        pass
+        row = self._rows.pop(instrument, None)
+        if row is not None and self._table is not None:
+            self._table.forget(row)
 
 
 def _leave(_frame: bytes, _at_ns: int) -> int:
