@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from app.runtime.desk import Desk
 
 # Name → seconds between two turns.
-SWEEP_S = {"accounts": 600, "work": 900, "health": 5}
+SWEEP_S = {"accounts": 600, "work": 900}
 LATE_S_MAX = 60
 
 
@@ -18,7 +16,6 @@ def timetable(desk: Desk) -> AsyncIOScheduler:
     turns = {
         "accounts": desk.accounts.sweep,
         "work": desk.work.sweep,
-        "health": partial(desk.health.publish, desk.hub),
     }
     clock = AsyncIOScheduler(timezone="UTC")
     for name, turn in turns.items():

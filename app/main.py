@@ -11,20 +11,27 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from app import __version__
+from app.exchanges import fx
+from app.exchanges.signing import Keys
 from app.jobs import timetable
 from app.ledger.database import Database
 from app.routers import auth, dashboard, data, guide, live, ops, static, streams, system
 from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
-from app.routers.api import backtests, datasets, docs, studies, tokens
+from app.routers.api import backtests, datasets, docs, identity, studies, tokens, tools
+from app.routers.api import live as live_api
 from app.routers.api import settings as settings_api
 from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
+from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.health import Health, probes
+from app.runtime.latency import Latency
+from app.runtime.market import Market, Outside
 from app.runtime.metrics import Metrics
+from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
 from app.runtime.streams.hub import Hub
 from app.runtime.work.workbench import Workbench
@@ -38,6 +45,9 @@ ROUTERS = {
     "api.backtests": backtests.router,
     "api.studies": studies.router,
     "api.settings": settings_api.router,
+    "api.live": live_api.router,
+    "api.identity": identity.router,
+    "api.tools": tools.router,
     "api.tokens": tokens.router,
     "api.docs": docs.router,
     "streams": streams.router,
@@ -119,21 +129,30 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         settings.clickhouse_url,
         settings.dask_scheduler,
     )
+    latency = Latency()
     metrics.watch(hub, work.seats)
     work.listen(metrics.note)
     work.listen(live.Live(hub))
     work.listen(backtests_live.listener(hub))
+    fx_fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
+    market = Market(
+        db,
+        hub,
+        Policies(db, preferences, fx_fixed=fx_fixed, fx_sources=len(_fx_urls(settings))),
+        latency,
+        _outside(settings),
+    )
     desk = Desk(
         db=db,
         hub=hub,
         work=work,
         accounts=accounts,
         preferences=preferences,
+        market=market,
         health=Health(probes(db, settings.data_dir, work.seats, outside)),
         metrics=metrics,
         dependencies=outside,
         mode=settings.mode,
-        feeds=settings.feeds or "demo",
         env=settings.env,
         version=__version__,
         public_url=settings.public_url,
@@ -142,7 +161,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     )
     await accounts.open()
     await work.start()
-    await desk.health.publish(hub)
+    await market.start()
     clock = timetable(desk)
     clock.start()
     try:
@@ -150,5 +169,28 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     finally:
         hub.close()
         clock.shutdown(wait=False)
+        await market.stop()
         await work.stop()
         await db.close()
+
+
+def _fx_urls(settings: Settings) -> tuple[str, ...]:
+    return settings.fx_urls or fx.URLS
+
+
+def _outside(settings: Settings) -> Outside:
+    """What the environment decides about the market."""
+    told = settings.venue_settings
+    return Outside(
+        feeds=settings.feeds,
+        data_dir=settings.data_dir,
+        venues=settings.venues,
+        endpoints={venue: Endpoint(told[venue].ws_url, told[venue].rest_url) for venue in told},
+        keys={
+            venue: Keys(each.api_key.reveal(), each.api_secret, each.api_passphrase)
+            for venue, each in told.items()
+            if each.api_key is not None and each.api_secret is not None
+        },
+        fx_urls=_fx_urls(settings),
+        clickhouse_url=settings.clickhouse_url,
+    )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.ledger.database import Database
     from app.runtime.accounts import Accounts
     from app.runtime.health import Health
+    from app.runtime.market import Market
     from app.runtime.metrics import Metrics
     from app.runtime.preferences import Preferences
     from app.runtime.streams.hub import Hub
@@ -30,7 +31,7 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """mode: paper | live | drill. feeds: demo | live | off, as now in force."""
+    """mode: paper | live | drill."""
 
     db: Database
     hub: Hub
@@ -38,15 +39,20 @@ class Desk:
     accounts: Accounts
     preferences: Preferences
     health: Health
+    market: Market
     metrics: Metrics
     dependencies: Dependencies
     mode: str
-    feeds: str
     env: str
     version: str
     public_url: str
     data_dir: Path
     started_at_ns: int
+
+    @property
+    def feeds(self) -> str:
+        """demo | live | off, as now in force."""
+        return self.market.feeds
 
 
 def desk(connection: HTTPConnection) -> Desk:

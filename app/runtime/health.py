@@ -1,4 +1,4 @@
-"""Health: what kimp depends on, asked one by one; for /readyz, the topic `health` and doctor."""
+"""Health: what kimp depends on, asked one by one; for /readyz, System and doctor."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ import redis.asyncio
 
 from app.ledger.database import Database
 from app.runtime.desk import Dependencies
-from app.runtime.streams.hub import Hub
 from app.runtime.work.pool import Seat
 
-TOPIC = "health"
 PROBE_S_MAX = 3.0
 # An answer is good for this long, so that nobody can keep the dependencies busy by asking.
 FRESH_S = 1.0
@@ -61,13 +59,6 @@ class Health:
                 self._found = tuple(await asyncio.gather(*asked))
                 self._until_s = time.monotonic() + FRESH_S
         return self._found
-
-    async def publish(self, hub: Hub) -> None:
-        """Tell who listens to the topic `health`."""
-        found = await self.checks()
-        hub.publish(
-            TOPIC, {c.name: {"name": c.name, "ok": c.ok, "detail": c.detail} for c in found}
-        )
 
 
 async def ask(name: str, probe: Probe) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter as Tally
 from collections.abc import Callable, Iterator
@@ -141,6 +142,8 @@ class _Rooms(Collector):
 
     def collect(self) -> Iterator[Metric]:
         counts = self._hub.counts
+        tasks = len(asyncio.all_tasks())
+        yield GaugeMetricFamily("kimp_tasks", "Tasks of the event loop", value=tasks)
         yield GaugeMetricFamily("kimp_streams", "Open event streams", value=self._hub.open)
         for name, told, value in (
             ("messages", "Messages written to one client each", counts.messages),

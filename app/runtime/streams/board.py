@@ -73,7 +73,7 @@ class View(msgspec.Struct, frozen=True):
         return View(self.lang, self.zone) if self.query else self
 
 
-Render = Callable[[View], bytes]
+Render = Callable[[View], bytes | None]
 
 
 class Region:
@@ -173,8 +173,13 @@ class Board:
         return framing.numbered(self._sequence, event)
 
     def put_fragment(self, page: str, region: str, render: Render) -> None:
-        """New content of the element whose id is `region`."""
-        self._put_region(page, region, lambda v: framing.fragment(region, render(v)))
+        """New content of the element whose id is `region`; None leaves it as it is."""
+
+        def made(view: View) -> bytes:
+            html = render(view)
+            return b"" if html is None else framing.fragment(region, html)
+
+        self._put_region(page, region, made)
 
     def put_signal(self, page: str, name: str, value: object) -> None:
         """New value of a named DOM event, the same for every viewer."""

@@ -14,7 +14,7 @@ import structlog
 from app.domain.problems import Problem
 from app.runtime.streams import framing
 from app.runtime.streams.board import Board, Render, View
-from app.runtime.streams.clients import Client, Group, Page, state
+from app.runtime.streams.clients import Client, Group, Page, Topics, state
 from app.runtime.streams.lanes import Lane
 
 log = structlog.get_logger("kimp.streams")
@@ -67,6 +67,8 @@ class Hub:
         self._tending: asyncio.TimerHandle | None = None
         self._comment_due_s = 0.0
         self._closed = False
+        self.freshen: Callable[[str], None] | None = None
+        """Called with a topic before its whole state is sent, while nobody follows it yet."""
 
     # ------------------------------------------------------------------ what happened
 
@@ -80,7 +82,8 @@ class Hub:
     def fragment(self, page: str, region: str, render: Render) -> None:
         """New content of the element whose id is `region`, on every open `page`.
 
-        `render(view)` gives its inner HTML in the viewer's language and time zone. It is called
+        `render(view)` gives its inner HTML in the viewer's language and time zone, or None where
+        this view of the page has nothing new. It is called
         when a page is listening, at most once for each view, now or later: it must hold the
         values that it shows, not look them up. Of several calls within a beat the last wins; what
         is equal to what was sent is not sent again. The regions of page `frame` are on every page.
@@ -109,6 +112,15 @@ class Hub:
             if isinstance(client.feed, Page):
                 found.setdefault(client.feed.page, set()).add(client.feed.view)
         return found
+
+    def is_followed(self, topic: str) -> bool:
+        """Whether anybody listens to it: what nobody hears need not be built."""
+        return any(lane.follows(topic) for lane in self._lanes.values())
+
+    def is_urgent(self, topic: str) -> bool:
+        """Whether anybody wants every change of it."""
+        lane = self._lanes.get(0)
+        return lane is not None and lane.follows(topic)
 
     def snapshot(self, topic: str) -> dict[str, bytes]:
         """The JSON of every item of a topic, as it is now."""
@@ -177,6 +189,10 @@ class Hub:
 
     def _bring_up(self, client: Client) -> None:
         """The current state, then the client's place in its lane."""
+        if self.freshen is not None and isinstance(client.feed, Topics):
+            for name in client.feed.names:
+                if not self.is_followed(name):
+                    self.freshen(name)
         lane = self._lanes.get(client.hz)
         if lane is None:
             lane = self._lanes[client.hz] = Lane(self._board, client.hz, self._send)

@@ -31,9 +31,15 @@ class Lane:
         self._regions: dict[str, dict[str, None]] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._next_s = 0.0
+        self._followed: frozenset[str] = frozenset()
+
+    def follows(self, topic: str) -> bool:
+        """Whether somebody here listens to a topic."""
+        return topic in self._followed
 
     def join(self, client: Client) -> None:
         self._groups.setdefault((client.feed, client.chunked), {})[client] = client.ways
+        self._note_followed()
 
     def leave(self, client: Client) -> bool:
         """Whether nobody is left in this lane."""
@@ -42,7 +48,12 @@ class Lane:
         group.pop(client, None)
         if not group:
             self._groups.pop(key, None)
+            self._note_followed()
         return not self._groups
+
+    def _note_followed(self) -> None:
+        feeds = [feed for feed, _ in self._groups if isinstance(feed, Topics)]
+        self._followed = frozenset(name for feed in feeds for name in feed.names)
 
     def add_changes(self, topic: str, changes: Changes) -> None:
         """The newest value of an item wins; a removal is a value too."""

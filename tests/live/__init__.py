@@ -1,0 +1,1 @@
+"""The whole service over the simulator's nine venues, each a process of its own."""

@@ -1,0 +1,128 @@
+"""Soak: nine venues at full rate for a long time; memory, tasks and files must stay flat.
+
+`python -m tests.live.soak [minutes] [updates a second]` prints a line every ten seconds and fails
+when something grew; the suite runs a minute of it.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tests.browser.service import TOKEN, Service
+from tests.live.world import VENUES, Simulator, simulating, until, watching
+
+# Caches, pools and buffers fill up first; what is looked at begins after this part of the time.
+SETTLING = 0.25
+GROWTH_MAX = {"resident_mib": 0.05, "tasks": 0.0, "files": 0.0}
+"""Of the median of the last quarter over that of the second, as a share."""
+SLACK = {"resident_mib": 12.0, "tasks": 6.0, "files": 6.0}
+"""And beyond that: what comes and goes by itself."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One moment of the service."""
+
+    at_s: float
+    resident_mib: float
+    tasks: float
+    files: float
+    updates_per_s: float
+    valid: int
+    dropped: int
+    conflated: int
+    reconnects: int
+    decided_p99_us: float
+
+
+def look(service: Service, began_s: float) -> Look:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=service.url, headers=headers, trust_env=False) as client:
+        figures: dict[str, float] = {}
+        for line in client.get("/metrics").text.splitlines():
+            if not line.startswith("#"):
+                name, _, value = line.rpartition(" ")
+                figures[name] = float(value)
+        venues = client.get("/api/v1/exchanges").json()["items"]
+        decided = client.get("/api/v1/latencies").json()["stages"].get("decided", {})
+    return Look(
+        at_s=time.monotonic() - began_s,
+        resident_mib=figures["kimp_process_resident_memory_bytes"] / 2**20,
+        tasks=figures["kimp_tasks"],
+        files=figures["kimp_process_open_fds"],
+        updates_per_s=sum(venue["updates_per_s"] for venue in venues),
+        valid=sum(venue["valid_books"] for venue in venues),
+        dropped=sum(venue["dropped"] for venue in venues),
+        conflated=sum(venue["conflated"] for venue in venues),
+        reconnects=sum(venue["reconnects"] for venue in venues),
+        decided_p99_us=decided.get("p99_us", 0.0),
+    )
+
+
+def soak(service: Service, seconds: float, every_s: float) -> list[Look]:
+    """Looks at the service until the time is over, and prints each look."""
+    began_s = time.monotonic()
+    looks: list[Look] = []
+    while time.monotonic() - began_s < seconds:
+        time.sleep(every_s)
+        found = look(service, began_s)
+        looks.append(found)
+        print(
+            f"{found.at_s:7.0f} s  {found.updates_per_s:8,.0f} updates/s  "
+            f"{found.resident_mib:6.1f} MiB  {found.tasks:4.0f} tasks  {found.files:4.0f} files  "
+            f"{found.valid:4d} books  {found.reconnects} reconnects  "
+            f"{found.conflated:,} conflated  {found.dropped:,} dropped  "
+            f"p99 {found.decided_p99_us:,.0f} µs",
+            flush=True,
+        )
+    return looks
+
+
+def grown(looks: list[Look]) -> list[str]:
+    """What is larger at the end than it was once everything had settled."""
+    quarter = max(1, len(looks) // 4)
+    early, late = looks[quarter : 2 * quarter] or looks[:1], looks[-quarter:]
+    found = []
+    for name, most in GROWTH_MAX.items():
+        before, after = (_median([getattr(each, name) for each in part]) for part in (early, late))
+        if after > before * (1.0 + most) + SLACK[name]:
+            found.append(f"{name} grew from {before:,.1f} to {after:,.1f}")
+    return found
+
+
+def _median(values: list[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def ready(world: Simulator, service: Service) -> None:
+    """Wait until every venue is live."""
+
+    def live() -> bool:
+        with service.api() as client:
+            items = client.get("/exchanges").json()["items"]
+        return len(items) == len(VENUES) and all(each["state"] == "live" for each in items)
+
+    until(live, 60, lambda: service.log.read_text()[-2_000:])
+
+
+def main(minutes: float = 60.0, rate: int = 20_000) -> int:
+    with tempfile.TemporaryDirectory(prefix="kimp-soak-") as folder:
+        with (
+            simulating("--rate", str(rate), "--seed", "1") as world,
+            watching(Path(folder), world) as service,
+        ):
+            ready(world, service)
+            found = grown(soak(service, minutes * 60, 10.0))
+    print("\n".join(found) or "flat: memory, tasks and files")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    words = sys.argv[1:]
+    sys.exit(main(*(float(words[0]),) if words else (), *(int(words[1]),) if words[1:] else ()))
