@@ -135,7 +135,13 @@ def _inlined(node: Any, components: Mapping[str, Any]) -> Any:
     if isinstance(node, dict):
         if "$ref" in node:
             return _inlined(components[node["$ref"]], components)
-        return {key: _inlined(value, components) for key, value in node.items()}
+        inlined = {key: _inlined(value, components) for key, value in node.items()}
+        first, *others = inlined.get("prefixItems", [None])
+        if first is not None and all(other == first for other in others):
+            # [price, quantity]: its length is said already, and so every reader understands it.
+            del inlined["prefixItems"]
+            inlined["items"] = first
+        return inlined
     if isinstance(node, list):
         return [_inlined(each, components) for each in node]
     return node

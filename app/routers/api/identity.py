@@ -1,0 +1,90 @@
+"""Identities: /api/v1/identities. Reading needs the scope read, deciding needs admin."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain import live
+from app.domain.policy import Verdict
+from app.domain.problems import Problem
+from app.routers.api import examples_live as examples
+from app.routers.api.asked import NAME_PATTERN
+from app.routers.api.encode import answer, answers, refusals
+from app.routers.api.live import Base, Cursor, Limit, listed, page
+from app.runtime import items
+from app.runtime.desk import desk
+from app.runtime.policy import NOTE_LENGTH_MAX
+from app.security.guard import needs
+from app.security.principal import Principal
+
+router = APIRouter(
+    prefix="/api/v1/identities",
+    tags=["market"],
+    dependencies=[Depends(needs("read"))],
+    responses=refusals("not_signed_in", "scope_missing", "invalid_fields"),
+)
+
+
+class Decision(BaseModel):
+    """Whether the two tickers are one asset."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"verdict": "different", "note": "GTC2"}]}
+    )
+
+    verdict: Verdict
+    note: Annotated[str, Field(max_length=NOTE_LENGTH_MAX, pattern=NAME_PATTERN)] = ""
+
+
+@router.get(
+    "",
+    summary="Pairs that may not be one asset",
+    responses=listed(live.IdentityRow, "Open questions first", examples.IDENTITY),
+)
+async def identities(
+    request: Request,
+    base: Base = None,
+    open_only: Annotated[bool, Query(alias="open", description="undecided ones only")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Nothing of a quarantined pair is reported until a person decides."""
+    rows = (
+        row
+        for row in desk(request).market.identities()
+        if base in {None, row.base} and not (open_only and row.decision is not None)
+    )
+    return page(rows, limit, cursor)
+
+
+@router.post(
+    "/{identity_id}",
+    summary="Decide whether two tickers are one asset",
+    responses=answers(
+        200,
+        items.shape(live.IdentityRow),
+        "The pair as it now stands",
+        items.item(examples.IDENTITY),
+    )
+    | refusals("not_found", "malformed_json"),
+)
+async def decide(
+    request: Request,
+    identity_id: str,
+    body: Decision,
+    principal: Annotated[Principal, Depends(needs("admin"))],
+) -> Response:
+    """`same` ends the quarantine, `different` makes it final; the next word replaces the last."""
+    market = desk(request).market
+    await market.decide(identity_id, body.verdict, by=principal.name, note=body.note)
+    row = next((row for row in market.identities() if row.id == identity_id), None)
+    if row is None:
+        raise Problem("not_found")
+    decided = msgspec.structs.replace(row, decision=body.verdict, decided_by=principal.name)
+    return answer(items.identity_item(decided))
