@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -18,6 +19,9 @@ EVERY_S = 0.25
 # More than this waiting means that the database stands still: newer ones are given up, counted.
 WAITING_MAX = 10_000
 BATCH_MAX = 500
+# So long a batch is tried again: longer than a database needs to be back.
+TRIES_S_MAX = 60.0
+TOLD_EVERY_S = 15.0
 
 Noted = OpportunityOpened | OpportunityClosed | CandidateRefused
 
@@ -32,6 +36,8 @@ class Signals:
         self._evidence = evidence
         self._waiting: list[Noted] = []
         self._turn = asyncio.Lock()
+        self._failing_since_s: float | None = None
+        self._told_s = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def take(self, facts: Sequence[Fact]) -> None:
@@ -72,7 +78,24 @@ class Signals:
             try:
                 await self._db.write(ledger.note_signals, batch, found)
             except Exception as error:  # noqa: BLE001 - whatever a database says: it stays here
-                told = " ".join(str(error).split())[:200]
-                log.warning("signals_not_written", waiting=len(self._waiting), reason=told)
-                return
+                if not self._given_up(error, len(batch)):
+                    return
+            else:
+                self._failing_since_s = None
             del self._waiting[: len(batch)]
+
+    def _given_up(self, error: Exception, count: int) -> bool:
+        """Whether a batch was tried for so long that the next ones must not wait any more."""
+        now_s = time.monotonic()
+        if self._failing_since_s is None:
+            self._failing_since_s = now_s
+        if now_s - self._told_s >= TOLD_EVERY_S:
+            self._told_s = now_s
+            told = " ".join(str(error).split())[:200]
+            log.warning("signals_not_written", waiting=len(self._waiting), reason=told)
+        if now_s - self._failing_since_s < TRIES_S_MAX:
+            return False
+        self._failing_since_s = None
+        self.dropped += count
+        log.error("signals_given_up", count=count)
+        return True
