@@ -15,7 +15,21 @@ from app.exchanges import fx
 from app.exchanges.signing import Keys
 from app.jobs import timetable
 from app.ledger.database import Database
-from app.routers import auth, dashboard, data, guide, live, ops, static, streams, system
+from app.routers import (
+    auth,
+    dashboard,
+    dashboard_live,
+    data,
+    guide,
+    live,
+    opportunities,
+    opportunities_live,
+    ops,
+    static,
+    streams,
+    system,
+    tape_live,
+)
 from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
@@ -55,6 +69,7 @@ ROUTERS = {
     "static": static.router,
     "auth": auth.router,
     "dashboard": dashboard.router,
+    "opportunities": opportunities.router,
     "data": data.router,
     "backtests": backtest_pages.router,
     "studies": study_pages.router,
@@ -62,6 +77,9 @@ ROUTERS = {
     "settings": settings_page.router,
     "system": system.router,
 }
+
+# What pages show of the market while it moves.
+LIVE = (*tape_live.LIVE, *dashboard_live.LIVE, *opportunities_live.LIVE)
 
 
 class Kimp(FastAPI):
@@ -123,7 +141,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         worker_count=os.cpu_count() or 1,
         dask_scheduler=settings.dask_scheduler,
     )
-    outside = Dependencies(
+    depended = Dependencies(
         settings.database_url,
         settings.redis_url,
         settings.clickhouse_url,
@@ -140,8 +158,10 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         hub,
         Policies(db, preferences, fx_fixed=fx_fixed, fx_sources=len(_fx_urls(settings))),
         latency,
-        _outside(settings),
+        outside(settings),
     )
+    for part in (made(hub) for made in LIVE):
+        market.listen(part.hz, part)
     desk = Desk(
         db=db,
         hub=hub,
@@ -149,9 +169,9 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         accounts=accounts,
         preferences=preferences,
         market=market,
-        health=Health(probes(db, settings.data_dir, work.seats, outside)),
+        health=Health(probes(db, settings.data_dir, work.seats, depended)),
         metrics=metrics,
-        dependencies=outside,
+        dependencies=depended,
         mode=settings.mode,
         env=settings.env,
         version=__version__,
@@ -178,7 +198,7 @@ def _fx_urls(settings: Settings) -> tuple[str, ...]:
     return settings.fx_urls or fx.URLS
 
 
-def _outside(settings: Settings) -> Outside:
+def outside(settings: Settings) -> Outside:
     """What the environment decides about the market."""
     told = settings.venue_settings
     return Outside(
