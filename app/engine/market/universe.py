@@ -18,8 +18,9 @@ from app.engine.market.names import Names
 from app.engine.market.rates import RATE_INSTRUMENTS
 from app.engine.market.wallets import Wallets
 
-QUOTES_WATCHED: dict[bool, tuple[str, ...]] = {True: ("KRW",), False: ("USDT", "USDC", "USD")}
-"""Of Korean venues and of others, the best quote first."""
+QUOTES_WATCHED: dict[bool, tuple[str, ...]] = {True: ("KRW",), False: ("USDT", "USD", "USDC")}
+"""Of Korean venues and of others, the best quote first. USD before USDC: Coinbase's USDC markets
+are other names of its USD ones, and what they stream is labelled USD [coinbase.md 1a]."""
 MONEY = frozenset({"KRW", "USDT", "USDC", "USD"})
 """What prices are quoted in is a rate, not an asset to buy here and sell there."""
 MARKETS_MAX = 20_000
