@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from app.books.alignment import Connection
+from app.books.compiled import entered
 from app.books.outcomes import OTHER
 from app.books.rack import Rack
 from app.domain.markets import Alignment, Event, Instrument
@@ -86,7 +87,8 @@ class Reader:
                 {name.lower() if layout.lower else name: row for name, row in symbols.items()}
             )
             words, plan = layout.compile()
-            self.scan = partial(scan, self._table.table, words, plan, said, rack.tops, rack.levels)
+            here = self._table.table, words, plan, said, rack.tops, rack.levels
+            self.scan = partial(entered(scan, *here, b"", 0), *here)
 
     def read(self, frame: bytes) -> list[Event]:
         """Raises ValueError."""
