@@ -1,4 +1,4 @@
-"""Command line: python -m app serve | warm | doctor | health | password | decode | simulate."""
+"""Command line: python -m app WORD; the words are in WORDS and ASKING."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ import asyncio
 import getpass
 import http.client
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from app.runtime.trading.headless import Wanted
 
 # Exit codes beside 0: the word or the environment is wrong, or the work could not be done.
 WRONG = 2
@@ -169,6 +174,83 @@ def simulate(settings: Settings, words: Sequence[str]) -> int:
     return market(words)
 
 
+def record(settings: Settings, words: Sequence[str]) -> int:
+    """Keep every event of a session in a file, from its first on."""
+    from app.runtime.feeds.demo import CannotStart as DemoCannotStart
+    from app.runtime.recording import Recorder
+    from app.runtime.work.warm import compile_once
+
+    parser = argparse.ArgumentParser("python -m app record")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
+    parser.add_argument("--max-gib", type=float, help="else what Settings say")
+    asked, demo_words = parser.parse_known_args(words)
+    _prepare(settings)
+    compile_once(_kernels(settings))  # else the first seconds of the session would go by
+
+    def told(recorder: Recorder) -> None:
+        print(f"\r{recorder.events:,} events, {recorder.bytes:,} bytes", end="", file=sys.stderr)
+
+    async def session() -> int:
+        from app.runtime.trading.headless import record as recorded
+
+        wanted = await _wanted(settings, asked.max_gib)
+        wanted = wanted._replace(seconds=asked.seconds, words=tuple(demo_words))
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        found = await recorded(asked.file, wanted, stop, told)
+        ending = found.ending
+        print(
+            f"\n{asked.file}: {ending.events:,} events, {ending.frames:,} frames, "
+            f"{found.opportunities:,} opportunities, {found.bytes:,} bytes, {ending.reason}; "
+            f"digest {ending.digest}"
+        )
+        return 0 if ending.reason in {"stopped", "full"} else FAILED
+
+    try:
+        return asyncio.run(session())
+    except (OSError, DemoCannotStart) as error:
+        raise CannotStart(str(error)) from error
+
+
+def replay(settings: Settings, words: Sequence[str]) -> int:
+    """Live a recorded session again: its opportunities, a JSON line each, then its digest."""
+    _prepare(settings)
+    import msgspec
+
+    from app.domain.facts import Fact, OpportunityClosed, OpportunityOpened, TradesPrinted
+    from app.domain.times import from_iso
+    from app.runtime.recording import NotARecording
+    from app.runtime.replay import replay as played
+
+    parser = argparse.ArgumentParser("python -m app replay")
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--until", type=from_iso, help="ISO 8601; events after it are not played")
+    parser.add_argument("--facts", action="store_true", help="every fact, trades left out")
+    asked = parser.parse_args(words)
+    opened = 0
+
+    def found(fact: Fact) -> None:
+        nonlocal opened
+        opened += isinstance(fact, OpportunityOpened)
+        shown = asked.facts and not isinstance(fact, TradesPrinted)
+        if shown or isinstance(fact, OpportunityOpened | OpportunityClosed):
+            sys.stdout.buffer.write(msgspec.json.encode(fact) + b"\n")
+
+    try:
+        done = played(asked.file, found, until_ns=asked.until)
+    except (OSError, NotARecording) as error:
+        raise CannotStart(str(error)) from error
+    sys.stdout.buffer.flush()
+    same = {None: "", done.digest: ", as recorded"}.get(done.recorded, ", NOT as recorded")
+    print(
+        f"{done.events:,} events, {done.frames:,} frames, {opened:,} opportunities in "
+        f"{done.seconds:.2f} s; digest {done.digest}{same}"
+    )
+    return FAILED if same.startswith(", NOT") else 0
+
+
 WORDS: dict[str, Callable[[Settings], int]] = {
     "serve": serve,
     "warm": warm,
@@ -178,9 +260,46 @@ WORDS: dict[str, Callable[[Settings], int]] = {
 ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
     "decode": decode,
     "password": password,
+    "record": record,
+    "replay": replay,
     "simulate": simulate,
 }
 """Words with further words behind them."""
+
+
+async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
+    """What a recording is made of: the environment, and what Settings say."""
+    from app.ledger.database import Database
+    from app.main import outside
+    from app.runtime.policy import Policies
+    from app.runtime.preferences import Preferences
+    from app.runtime.recording import GIB
+    from app.runtime.trading.headless import Wanted
+
+    around = outside(settings)
+    await Database.migrate(settings.database_url)
+    db = Database.open(settings.database_url)
+    try:
+        preferences = Preferences(db)
+        fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
+        policies = Policies(db, preferences, fx_fixed=fixed, fx_sources=len(around.fx_urls))
+        feeds = settings.feeds or await policies.feeds()
+        if feeds == "off":
+            raise CannotStart("there is nothing to record: the feeds are off")
+        most = max_gib or (await preferences.get("recorder.max_gib")).value
+        return Wanted(
+            feeds=feeds,
+            venues=around.venues,
+            endpoints=around.endpoints,
+            keys=around.keys,
+            fx_urls=around.fx_urls,
+            channels=await policies.channels(),
+            policy=await policies.load(feeds),
+            seconds=0.0,
+            bytes_max=int(float(most) * GIB),
+        )
+    finally:
+        await db.close()
 
 
 def _prepare(settings: Settings) -> None:
