@@ -28,6 +28,7 @@ BACKLOG_BYTES_MAX = 32 * 1024 * 1024
 """Unread by the client: then it is cut, as venues cut slow readers."""
 HELD_S = 60.0
 """A timed-out request is held so long before its connection closes."""
+HTTP_IDLE_S = 120.0
 FRAMES = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 
 
@@ -69,6 +70,7 @@ class Connection(Outlet, asyncio.Protocol):
         self._forget()
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self._now()
         if self._wire is not None:
             self._frames_in(data)
         elif not self._closing:
@@ -137,8 +139,16 @@ class Connection(Outlet, asyncio.Protocol):
         if fault.kind == "http":
             self._answer(part.dialect.limited(request, fault.status or 503), close=close)
         else:
-            self._closing = True
-            asyncio.get_running_loop().call_later(HELD_S, self.transport.abort)
+            self._hold(part.dialect.http(request) if fault.ms > 0 else None, fault.ms)
+
+    def _hold(self, reply: Reply | None, ms: int) -> None:
+        """Too late for most callers, or never; then the connection ends."""
+        self._closing = True
+        loop = asyncio.get_running_loop()
+        if reply is None:
+            loop.call_later(HELD_S, self.transport.abort)
+        else:
+            loop.call_later(ms / 1_000, lambda: self._answer(reply, close=True))
 
     def _answer(self, reply: Reply, *, close: bool) -> None:
         reason = HTTPStatus(reply.status).phrase if reply.status in _KNOWN else "Unknown"
@@ -186,7 +196,6 @@ class Connection(Outlet, asyncio.Protocol):
     def _frames_in(self, data: bytes) -> None:
         wire = self._wire
         assert wire is not None
-        self._heard_at = self._now()
         wire.receive_data(data)
         for event in wire.events_received():
             assert isinstance(event, Frame)
@@ -273,9 +282,15 @@ class Connection(Outlet, asyncio.Protocol):
             self.waiting.clear()
             self._sent_at = self._now()
 
+    def end(self) -> None:
+        self._closing = True
+        self.transport.abort()
+
     def look(self) -> None:
         """Once a second: pings, idle cuts, slow readers."""
         wire, rules, now = self._wire, self.part.dialect.keep_alive, self._now()
+        if wire is None and not self._closing and now - self._heard_at > HTTP_IDLE_S:
+            self.transport.close()
         if wire is None or self._closing:
             return
         if self.transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:

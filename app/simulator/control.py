@@ -17,6 +17,8 @@ class Watched(Protocol):
 
     def look(self) -> None: ...
 
+    def end(self) -> None: ...
+
 
 class Control:
     """begin: starts a fault; raises Unasked, Impossible. facts: what GET /__sim/world tells."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.simulator.protocol import Network
+
 STREAM_KINDS = frozenset({"drop", "duplicate", "reorder"})
 """One market frame each."""
 ANSWER_KINDS = frozenset({"http", "timeout"})
@@ -50,6 +52,8 @@ class Fault:
     ms: int = 0
     after_accept: bool = False
     undo: list[Callable[[], None]] = field(default_factory=list)
+    networks: list[Network] = field(default_factory=list)
+    """That it keeps shut."""
 
     def told(self) -> dict[str, Any]:
         row: dict[str, Any] = {"id": self.id, "kind": self.kind}

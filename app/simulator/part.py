@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from app.simulator.faults import STREAM_KINDS, Fault, Faults, Impossible, Unasked
@@ -61,6 +60,8 @@ class Part(Market):
         self._twist: Fault | None = None
         """The fault that touches the update under way."""
         self._twisted = False
+        self._doors: dict[int, tuple[Network, bool, bool]] = {}
+        """Networks that faults have shut at some time, as they were before."""
         self._held: dict[str, list[tuple[Outlet, bytes]]] = {}
         """Frames that a `reorder` keeps until the next of their topic, by topic."""
 
@@ -161,6 +162,8 @@ class Part(Market):
         fault = self.faults.asked(body, self._clock())
         if fault.kind in self.dialect.faults_without:
             raise Impossible(f"{self.venue}'s protocol cannot have the fault {fault.kind}")
+        if fault.kind == "skew" and not fault.ms:
+            raise Unasked("skew needs ms, which may be negative")
         listing = self._named(fault.symbol)
         match fault.kind:
             case "gap":
@@ -177,6 +180,9 @@ class Part(Market):
                 self._silence(fault, listing)
             case "wallet":
                 self._close_doors(fault)
+                self.faults.add(fault)
+                self._turn_doors()
+                return fault
             case "maintenance":
                 for outlet in list(self.outlets):
                     outlet.leave(1001)
@@ -218,16 +224,20 @@ class Part(Market):
         if not networks:
             raise Unasked(f"{wallet.asset} has no network {fault.network}")
         for network in networks:
-            before = network.deposit, network.withdraw
-            network.deposit = network.withdraw = False
-            fault.undo.append(partial(_open, network, before))
+            self._doors.setdefault(id(network), (network, network.deposit, network.withdraw))
+        fault.networks += networks
+        fault.undo.append(self._turn_doors)
+
+    def _turn_doors(self) -> None:
+        """As they were, but for those that an active fault keeps shut."""
+        for network, deposit, withdraw in self._doors.values():
+            network.deposit, network.withdraw = deposit, withdraw
+        for fault in self.faults.active.values():
+            for network in fault.networks:
+                network.deposit = network.withdraw = False
 
 
 def _means(network: Network, name: str | None) -> bool:
     chain = network.chain
     names = {chain.key, chain.ticker, chain.title, chain.standard}
     return name is None or name.lower() in {one.lower() for one in names if one}
-
-
-def _open(network: Network, was: tuple[bool, bool]) -> None:
-    network.deposit, network.withdraw = was

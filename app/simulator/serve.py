@@ -45,9 +45,10 @@ class NoPorts(Exception):
 class Simulator:
     """Nine parts of one world and the FX port, each on its own port."""
 
-    def __init__(self, asked: argparse.Namespace) -> None:
-        self.world = World(asked.seed, asked.coins, asked.rate, DIALECTS, at_ms=_now_ms())
-        self.transfer_s: float = asked.transfer_s
+    def __init__(self, seed: int, coins: int, rate: float, *, transfer_s: float = 20.0) -> None:
+        self.world = World(seed, coins, rate, DIALECTS, at_ms=_now_ms())
+        self.transfer_s = transfer_s
+        self._servers: list[asyncio.Server] = []
         self.authority_pem: bytes | None = None
         self.parts: list[Part] = []
         self.controls: list[Control] = []
@@ -98,13 +99,21 @@ class Simulator:
         for part, control, sock in zip(self.parts, self.controls, sockets, strict=True):
             if secure is None:
                 part.port = sock.getsockname()[1]
-            await loop.create_server(
+            server = await loop.create_server(
                 lambda part=part, control=control: Connection(
                     part, control, secure=secure is not None
                 ),
                 sock=sock,
                 ssl=secure,
             )
+            self._servers.append(server)
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+        for control in self.controls:
+            for connection in list(control.connections):
+                connection.end()
 
     # ---- the beat ----------------------------------------------------------------------------
 
@@ -157,7 +166,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     if asked.with_parent:
         threading.Thread(target=_outlive, args=(loop, stop), daemon=True).start()
-    simulator = Simulator(asked)
+    simulator = Simulator(asked.seed, asked.coins, asked.rate, transfer_s=asked.transfer_s)
     await simulator.listen(plain, None)
     if secured:
         context, simulator.authority_pem = tls.context()
@@ -168,6 +177,7 @@ async def _serve(
     sys.stdout.write(f"ready {first}-{last}\n")
     sys.stdout.flush()
     await simulator.run(stop)
+    simulator.close()
 
 
 def _outlive(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -391,13 +391,18 @@ def _units(listing: Listing, most: int, unit: str) -> str:
     values[1::4] = bids.prices[:count]
     values[2::4] = asks.quantities[:count]
     values[3::4] = bids.quantities[:count]
-    if listing.version % EMPTY_ROWS == 0 and count == STREAM_LEVELS:
+    if listing.version % EMPTY_ROWS == 0 and (most == REST_LEVELS or _thin(listing)):
         # rows are paired, and a bid that has just gone stays with nothing in it
         gone = listing.bids.ticks[0] + 1
         if gone < listing.asks.ticks[0]:
             values[1::4] = [_price(listing, gone), *bids.prices[: count - 1]]
             values[3::4] = ["0.0000", *bids.quantities[: count - 1]]
     return ",".join([unit] * count) % tuple(values)
+
+
+def _thin(listing: Listing) -> bool:
+    """Liquid books on the stream keep all their levels: readers there count on them."""
+    return len(listing.bids.ticks) < REST_LEVELS
 
 
 def _price(listing: Listing, ticks: int) -> str:

@@ -24,14 +24,19 @@ SIGMA = 2.0e-4
 MARKET_SHARE = 0.6
 """Correlation with the market as a whole."""
 PREMIUM_MEAN = 0.012
-PREMIUM_SIGMA = 0.006
-PREMIUM_S = 900.0
+PREMIUM_SIGMA = 0.004
+PREMIUM_S = 7_200.0
 LEVEL_BPS, LEVEL_S = 9.0, 240.0
 NOISE_BPS, NOISE_S = 2.0, 6.0
-JUMPS_PER_S = 0.14
+JUMPS_PER_S = 0.18
 """Over the whole market, of any deviation of one coin at one venue."""
-JUMP_BPS_MIN, JUMP_BPS = 45.0, 45.0
-JUMP_S_MIN, JUMP_S_MAX = 6.0, 30.0
+KOREAN_JUMPS = 6.0
+"""How much more often a venue in won jumps than another: its holders cannot leave quickly."""
+JUMP_BPS = ((50.0, 35.0), (90.0, 50.0))
+"""Least and mean beyond it: of other venues, of Korean ones."""
+JUMP_S = ((8.0, 25.0), (15.0, 50.0))
+"""In which a jump falls to a third: from, to; of other venues, of Korean ones."""
+UPWARD = 0.55
 CALM = 0.3
 STABLE_BPS, STABLE_S = 2.0, 300.0
 USDKRW = 1_480.0
@@ -45,7 +50,8 @@ class Minute(NamedTuple):
     high: Floats
     low: Floats
     close: Floats
-    krw_per_usd: float
+    krw_open: float
+    krw_close: float
     usdt_usd: float
     usdc_usd: float
 
@@ -80,7 +86,7 @@ class Paths:
         self.jump_decay = np.ones(shape)
         self.fence = np.zeros(shape)
         self.rate = USDKRW * math.exp(self.random.normal(0, 0.01))
-        self.premium = PREMIUM_MEAN + self.random.normal(0, PREMIUM_SIGMA)
+        self.premium = PREMIUM_MEAN + float(self.random.normal(0, PREMIUM_SIGMA))
         self.usdt = 1.0 + self.random.normal(0, STABLE_BPS) * 1e-4
         self.usdc = 1.0 + self.random.normal(0, STABLE_BPS) * 1e-4
         self.ring = np.tile(self.log, (LAG_STEPS_MAX, 1))
@@ -120,17 +126,17 @@ class Paths:
         self.jump *= self.jump_decay
         if self.random.random() < JUMPS_PER_S * STEP_S:
             coin = int(self.random.integers(shape[0] - self.calm))
-            # the won's venues jump more often: their holders cannot leave quickly
-            weights = np.where(self.korean, 3.0, 1.0)
+            weights = np.where(self.korean, KOREAN_JUMPS, 1.0)
             venue = int(self.random.choice(shape[1], p=weights / weights.sum()))
-            size = JUMP_BPS_MIN + self.random.exponential(JUMP_BPS)
-            self.jump[coin, venue] += size if self.random.random() < 0.55 else -size
-            life_s = self.random.uniform(JUMP_S_MIN, JUMP_S_MAX)
+            least, beyond = JUMP_BPS[int(self.korean[venue])]
+            size = least + self.random.exponential(beyond)
+            self.jump[coin, venue] += size if self.random.random() < UPWARD else -size
+            life_s = self.random.uniform(*JUMP_S[int(self.korean[venue])])
             self.jump_decay[coin, venue] = math.exp(-STEP_S / life_s)
             self.jumped.append((coin, venue))
 
     def _money(self) -> None:
-        one, two, three, four = self.random.standard_normal(4)
+        one, two, three, four = self.random.standard_normal(4).tolist()
         self.premium += (PREMIUM_MEAN - self.premium) * (STEP_S / PREMIUM_S)
         self.premium += one * PREMIUM_SIGMA * math.sqrt(2 * STEP_S / PREMIUM_S)
         self.rate *= math.exp(two * 3e-6 * math.sqrt(STEP_S))
@@ -162,6 +168,7 @@ class Paths:
         self._open = np.exp(self.log)
         self._high = self._open.copy()
         self._low = self._open.copy()
+        self._krw_open = self.krw_per_usd()
 
     def _minute(self, close: Floats) -> Minute:
         return Minute(
@@ -170,6 +177,7 @@ class Paths:
             self._high,
             self._low,
             close,
+            self._krw_open,
             self.krw_per_usd(),
             self.usdt,
             self.usdc,
@@ -193,12 +201,13 @@ class Paths:
         open_, close = edges[:-1], edges[1:]
         high = np.maximum(open_, close) * (1 + wick[0])
         low = np.minimum(open_, close) * (1 - wick[1])
-        premium, value = np.empty(minutes), self.premium
-        for index in range(minutes - 1, -1, -1):
+        premium, value = np.empty(minutes + 1), self.premium
+        for index in range(minutes, -1, -1):
             premium[index] = value
             value += (PREMIUM_MEAN - value) * (60 / PREMIUM_S)
             value += random.standard_normal() * PREMIUM_SIGMA * math.sqrt(120 / PREMIUM_S)
-        rate = self.rate * np.exp(-np.cumsum(random.normal(0, 3e-5, minutes)))[::-1]
+        rate = self.rate * np.exp(-np.cumsum(random.normal(0, 3e-5, minutes + 1)))[::-1]
+        krw = (rate * (1 + premium)).tolist()
         first_ms = at_ms // MINUTE_MS * MINUTE_MS - minutes * MINUTE_MS
         self.minutes = [
             Minute(
@@ -207,7 +216,8 @@ class Paths:
                 high[index],
                 low[index],
                 close[index],
-                float(rate[index] * (1 + premium[index])),
+                krw[index],
+                krw[index + 1],
                 self.usdt,
                 self.usdc,
             )

@@ -242,27 +242,28 @@ class World:
     def _candle(self, listing: Listing, minute: Minute) -> Candle:
         index = self.index[id(listing)]
         maker, row = self.makers[index], self._rows[index]
-        factor = {
-            "KRW": minute.krw_per_usd,
-            "USD": 1.0,
-            "USDT": 1 / minute.usdt_usd,
-            "USDC": 1 / minute.usdc_usd,
-        }[listing.quote] * {"USDT": minute.usdt_usd, "USDC": minute.usdc_usd}.get(listing.base, 1)
+        stable = {"USDT": minute.usdt_usd, "USDC": minute.usdc_usd}
+        first = last = stable.get(listing.base, 1.0) / stable.get(listing.quote, 1.0)
+        if listing.quote == "KRW":
+            first, last = first * minute.krw_open, last * minute.krw_close
         fence = self.paths.fence[row, self._columns[index]]
         key = f"{self.seed} {listing.venue} {listing.symbol}"
-        before, after = (
-            math.exp((Random(f"{key} {at}").gauss(0, 6) + fence) * 1e-4)
-            for at in (minute.start_ms, minute.start_ms + MINUTE_MS)
+        first, last = (
+            factor * math.exp((Random(f"{key} {at}").gauss(0, 6) + fence) * 1e-4)
+            for factor, at in (
+                (first, minute.start_ms),
+                (last, minute.start_ms + MINUTE_MS),
+            )
         )
-        open_, close = minute.open[row] * before, minute.close[row] * after
-        high = max(open_, close, minute.high[row] * max(before, after))
-        low = min(open_, close, minute.low[row] * min(before, after))
+        open_, close = minute.open[row] * first, minute.close[row] * last
+        high = max(open_, close, minute.high[row] * (first + last) / 2)
+        low = min(open_, close, minute.low[row] * (first + last) / 2)
         chance = Random(f"volume {key} {minute.start_ms}")
         lots = 1 + int(maker.size * chance.expovariate(0.25))
-        value = lots * float(listing.lot) * (open_ + close) / 2 * factor
+        value = lots * float(listing.lot) * (open_ + close) / 2
 
-        def price(usd: float) -> str:
-            return maker.price(max(1, round(float(usd) * factor / maker.tick)))
+        def price(exact: float) -> str:
+            return maker.price(max(1, round(float(exact) / maker.tick)))
 
         return Candle(
             minute.start_ms,

@@ -1,0 +1,90 @@
+"""A whole simulator inside the test's own loop, on free ports, and ways to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.simulator.serve import Simulator
+
+PORTS = 10
+PATIENCE_S = 10.0
+"""Until a test gives up on a frame that never comes; nothing is measured with it."""
+
+
+class Venue:
+    """One port of the simulator, as a client sees it."""
+
+    def __init__(self, simulator: Simulator, name: str, http: httpx.AsyncClient) -> None:
+        self.part = next(part for part in simulator.parts if part.venue == name)
+        self.port = self.part.port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._http = http
+
+    async def get(self, target: str, **headers: str) -> httpx.Response:
+        return await self._http.get(self.url + target, headers=headers)
+
+    async def read(self, target: str, **headers: str) -> Any:
+        reply = await self.get(target, **headers)
+        assert reply.status_code == 200, reply.text
+        return json.loads(reply.text, parse_float=str)
+
+    async def fault(self, kind: str, **fields: Any) -> str:
+        reply = await self._http.post(self.url + "/__sim/faults", json={"kind": kind, **fields})
+        assert reply.status_code == 200, reply.text
+        identity: str = reply.json()["id"]
+        return identity
+
+    async def heal(self) -> None:
+        await self._http.delete(self.url + "/__sim/faults")
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, *frames: Any, **headers: str
+    ) -> AsyncIterator[ClientConnection]:
+        url = f"ws://127.0.0.1:{self.port}{path}"
+        async with connect(
+            url, max_size=None, compression=None, additional_headers=headers
+        ) as socket_:
+            for frame in frames:
+                await socket_.send(frame if isinstance(frame, str) else json.dumps(frame))
+            yield socket_
+
+
+@asynccontextmanager
+async def market(
+    *, seed: int = 1, coins: int = 8, rate: float = 600.0
+) -> AsyncIterator[dict[str, Venue]]:
+    simulator = Simulator(seed, coins, rate)
+    sockets = []
+    for _ in range(PORTS):
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        sockets.append(sock)
+    await simulator.listen(sockets, None)
+    stop = asyncio.Event()
+    beating = asyncio.create_task(simulator.run(stop))
+    try:
+        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as http:
+            yield {part.venue: Venue(simulator, part.venue, http) for part in simulator.parts}
+    finally:
+        stop.set()
+        await beating
+        simulator.close()
+
+
+async def heard(stream: ClientConnection) -> Any:
+    """The next frame."""
+    frame = await asyncio.wait_for(stream.recv(), PATIENCE_S)
+    return json.loads(frame, parse_float=str)
+
+
+async def several(stream: ClientConnection, count: int) -> list[Any]:
+    return [await heard(stream) for _ in range(count)]
