@@ -42,8 +42,9 @@ from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.health import Health, probes
-from app.runtime.latency import Latency
+from app.runtime.latency import Latency, LatencyRows
 from app.runtime.market import Market, Outside
+from app.runtime.market_rows import MarketRows
 from app.runtime.metrics import Metrics
 from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
@@ -160,6 +161,8 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         latency,
         outside(settings),
     )
+    metrics.add(LatencyRows(latency))
+    metrics.add(MarketRows(market, market.counts))
     for part in (made(hub) for made in LIVE):
         market.listen(part.hz, part)
     desk = Desk(

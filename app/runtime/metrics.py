@@ -65,6 +65,10 @@ class Metrics:
         """From now on streams, jobs and workers are told too."""
         self._registry.register(_Rooms(hub, seats, lambda: Tally(self._open.values())))
 
+    def add(self, rows: Collector) -> None:
+        """Ask these too, whenever Prometheus asks."""
+        self._registry.register(rows)
+
     def note(self, public_id: str, record: Record | None) -> None:
         """A listener of the workbench: a job has a new state, or is deleted."""
         before = self._open.pop(public_id, None)
