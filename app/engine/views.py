@@ -60,6 +60,10 @@ class Views:
         """Books that changed since this was asked last."""
         return self._changed(self._versions)
 
+    def bases(self) -> tuple[str, ...]:
+        """Every asset that has a route."""
+        return tuple(self._engine.board.live.routes_of)
+
     def bases_of(self, row: int) -> tuple[str, ...]:
         """The assets whose premiums a book is part of; of USDT/KRW that is every asset."""
         board = self._engine.board
