@@ -12,7 +12,7 @@ from pathlib import Path
 
 PRIVATE = 0o700
 APP = Path(__file__).resolve().parents[2]
-KERNEL_ROOMS = ("backtest", "books")
+KERNEL_ROOMS = ("backtest", "books", "engine/detection", "exchanges/scanning")
 
 
 class FolderOccupied(Exception):
