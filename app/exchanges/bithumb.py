@@ -42,6 +42,7 @@ KST_NS = 9 * 60 * MINUTE_NS  # ahead of UTC, in every season
 # A book's `timestamp` has 16 digits, µs, today; it had 13, ms, in a recording of 2024; REST
 # writes 13 [1, 2].
 STAMP_NS = {13: MS_NS, 16: 1_000}
+STAMP_NS_MAX = 2**43 * MS_NS
 
 
 class Path(StrEnum):
@@ -391,7 +392,10 @@ def _at_ns(stamp: int | str) -> int:
     unit_ns = STAMP_NS.get(len(text))
     if unit_ns is None or not (text.isascii() and text.isdigit()):
         raise Unreadable(f"{text[:40]} is a time neither in ms nor in µs")
-    return int(text) * unit_ns
+    at_ns = int(text) * unit_ns
+    if at_ns >= STAMP_NS_MAX:
+        raise Unreadable(f"{text} is a time after the year 2248")
+    return at_ns
 
 
 def _book(instrument: Instrument, stamp: int | str, units: Sequence[_Unit]) -> BookSnapshot:

@@ -222,9 +222,9 @@ def _clock(said: Ints, frame: bytes, at: int, action: int) -> int:
         return at if value < MILLIS_MAX else STOP
     if MILLI_DIGITS <= value < 10 * MILLI_DIGITS:
         said[CLOCK] = value * MS_NS
-        return at
+        return at if value < MILLIS_MAX else STOP
     said[CLOCK] = value * 1000
-    return at if MICRO_DIGITS <= value < 10 * MICRO_DIGITS else STOP
+    return at if MICRO_DIGITS <= value < 1000 * MILLIS_MAX else STOP
 
 
 @compiled
