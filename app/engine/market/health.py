@@ -48,6 +48,7 @@ class _Channel:
     rows: npt.NDArray[np.int64]
     opened_ns: int
     state: ChannelState = ChannelState.CONNECTING
+    decides: bool = False
     times: deque[int] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT + 1))
     gap_ns: int | None = None
 
@@ -102,7 +103,7 @@ class Channels:
         if channel is None:
             return
         channel.times.append(at_ns)
-        if channel.state not in _DECIDES:
+        if not channel.decides:
             self._turn(channel, self._judge(channel, at_ns), at_ns)
 
     def tick(self, at_ns: int) -> None:
@@ -175,6 +176,7 @@ class Channels:
 
     def _turned(self, channel: _Channel, state: ChannelState, at_ns: int) -> None:
         channel.state = state
+        channel.decides = state in _DECIDES
         self.version += 1
         self._facts.append(
             ChannelTurned(at_ns, channel.connection, channel.venue, channel.channel, state)

@@ -369,11 +369,13 @@ def _grid(places: Mapping[str, tuple[_Place, ...]]) -> _Grid:
 def _median_of(prices: Floats, korean: Bools, coins_min: int) -> float:
     """KRW per USDT that a coin implies, one vote a coin, however many venues list it."""
     implied = prices[:, korean, None] / prices[:, None, ~korean]
-    flat = implied.reshape(len(prices), int(korean.sum() * (~korean).sum()))
-    common = flat[np.isfinite(flat).any(axis=1)]
-    if len(common) < coins_min:
+    flat = np.sort(implied.reshape(len(prices), int(korean.sum() * (~korean).sum())), axis=1)
+    known = np.isfinite(flat).sum(axis=1)  # sorting puts NaN last
+    flat, known = flat[known > 0], known[known > 0]
+    if len(flat) < coins_min:
         return math.nan
-    return float(np.median(np.nanmedian(common, axis=1)))
+    line = np.arange(len(flat))
+    return float(np.median((flat[line, (known - 1) // 2] + flat[line, known // 2]) / 2.0))
 
 
 def _extremes(bids: Floats, asks: Floats) -> tuple[Floats, Floats]:
