@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from app.simulator.budget import Budget
@@ -377,8 +378,12 @@ class Coinbase(Dialect):
 
 def stamp(at_ms: int) -> str:
     """RFC 3339 with microseconds."""
-    at = datetime.fromtimestamp(at_ms / 1_000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1_000:03d}000Z"
+    return f"{second_of(at_ms // 1_000)}.{at_ms % 1_000:03d}000Z"
+
+
+@lru_cache(maxsize=16)
+def second_of(at_s: int) -> str:
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def frame(channel: str, at_ms: int, events: str) -> tuple[str, str]:
