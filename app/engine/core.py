@@ -149,10 +149,8 @@ class Engine:
             lap("state")
         if row >= 0:
             count = self.board.detect(row, at_ns)
-            if count:
+            if count or row in self._rate_rows:
                 self._turned(row, count, at_ns)
-            if row in self._rate_rows:
-                self._judge_active(at_ns)
         if self.intake.touched:
             self._touched(at_ns)
         if lap is not None:
@@ -160,7 +158,10 @@ class Engine:
         return row
 
     def _turned(self, row: int, count: int, at_ns: int) -> None:
+        """Routes of a book, or of all coins where it is USDT/KRW."""
         routes = self.board.turned(row, count)
+        if row in self._rate_rows:
+            routes = self.board.fed(row, at_ns)
         self.opportunities.turned(routes, at_ns, self._facts, self._commands, counts=True)
 
     def _touched(self, at_ns: int) -> None:
@@ -168,29 +169,21 @@ class Engine:
         rows = list(self.intake.touched)
         self.intake.touched.clear()
         for row in rows:
-            count = self.board.detect(row, at_ns)
-            if count:
-                self._turned(row, count, at_ns)
-        if not self._rate_rows.isdisjoint(rows):
-            self._judge_active(at_ns)
+            self._turned(row, self.board.detect(row, at_ns), at_ns)
 
     def _judge_active(self, at_ns: int) -> None:
         """What is no book of theirs changed: look at routes that have a row."""
-        turned = self.board.sweep(self.opportunities.active(), at_ns)
+        turned = self.board.sweep(at_ns, self.opportunities.active())
         self.opportunities.turned(turned, at_ns, self._facts, self._commands, counts=False)
 
     def _judge_all(self, at_ns: int) -> None:
-        turned = self.board.sweep(None, at_ns)
+        turned = self.board.sweep(at_ns)
         self.opportunities.turned(turned, at_ns, self._facts, self._commands, counts=False)
 
     def _snapshot(self, event: SnapshotRead) -> int:
         row = self.intake.snapshot(event, self._facts, self._commands)
         if row >= 0:
-            count = self.board.detect(row, event.at_ns)
-            if count:
-                self._turned(row, count, event.at_ns)
-            if row in self._rate_rows:
-                self._judge_active(event.at_ns)
+            self._turned(row, self.board.detect(row, event.at_ns), event.at_ns)
         elif event.snapshot is None:
             asked = self.rack.row(event.instrument)
             if asked is not None:

@@ -25,7 +25,6 @@ from app.domain.live import (
 from app.domain.markets import Instrument
 from app.domain.times import MS_NS
 from app.engine.core import Engine
-from app.engine.detection import kernel
 from app.engine.detection.codes import Code
 from app.engine.detection.rows import Sizes, gates, look, premium_rows
 
@@ -146,8 +145,7 @@ class Views:
 
     def _may_be_near(self, r: int) -> bool:
         policy, stage = self._engine.policy, self._engine.board.live
-        most_bps = kernel.gross(stage.lines, stage.routes, r)
-        return bool(most_bps >= policy.min_net_bps - policy.near_miss_bps)
+        return look(stage, r).gross_bps >= policy.min_net_bps - policy.near_miss_bps
 
     def _net(self, r: int) -> float:
         return look(self._engine.board.live, r).done.net_bps

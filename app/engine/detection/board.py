@@ -104,8 +104,9 @@ class Board:
         self._quoted = [np.empty(0, int) for _ in QUOTES]
         self._rows_stop = 0
         self._wallet_age_ns = 0
-        self._active: Indexes = np.empty(0, np.int32)
-        self._turned = np.zeros(ROUTES_MAX, np.int32)
+        self._used: Indexes = np.empty(0, np.int64)
+        self._fed: dict[int, Indexes] = {}
+        self._turned = np.zeros(ROUTES_MAX, np.int64)
         arrays = (self.live.tops, self.live.lines, self.live.routes, self.live.rules)
         entry = entered(kernel.detect, *arrays, 0, 0)
         self.detect: Callable[[int, int], int] = _bound(entry, arrays)
@@ -176,7 +177,9 @@ class Board:
     # What changes them
 
     def policy(self, policy: Policy) -> None:
+        tether_krw = float(self.live.rules[0]["tether_krw"])
         self.live.rules[:] = tables.rules(policy)
+        self.live.rules["tether_krw"] = tether_krw
         self._wallet_age_ns = round(policy.wallet_age_s_max * SECOND_NS)
 
     def market(self, row: int, market: Market | None) -> None:
@@ -193,11 +196,16 @@ class Board:
         if krw[USD] == rates.official(at_ns):
             # A bank's dollar is no price of USDT: with it a loop would earn USDT's own premium.
             usdt[USD] = nan
+        self.live.rules["tether_krw"] = krw[USDT]
         lines = self.live.lines
         for quote, rows in enumerate(self._quoted):
             lines["krw"][rows] = krw[quote]
             lines["usdt"][rows] = usdt[quote]
-        kernel.quote_all(self.live.tops, lines, self._rows_stop)
+        self.quote()
+
+    def quote(self) -> None:
+        """Best prices after fees and rates, of every line."""
+        kernel.quote_all(self.live.tops, self.live.lines, self._rows_stop)
 
     def fees(self, fees: Fees) -> None:
         """Takers' fees, into every line."""
@@ -227,6 +235,8 @@ class Board:
                 korean = buy.venue if buy.quote == QUOTES[KRW] else sell.venue
                 crosses = self.live.routes[r]["direction"] <= Direction.LOW
                 self.live.routes[r]["tether"] = rows.get(korean, NO_ROW) if crosses else NO_ROW
+        tethers = self.live.routes["tether"][self._used]
+        self._fed = {row: self._used[tethers == row] for row in rows.values()}
 
     def channels(self, live: Records) -> None:
         self.live.lines["live"] = live
@@ -266,17 +276,26 @@ class Board:
         return found
 
     def judge(self, r: int, at_ns: int, *, counts: bool) -> None:
-        stage = self.live
-        kernel.judge(stage.tops, stage.lines, stage.routes, stage.rules, r, at_ns, counts)
+        """Look at one route once more, after something about it changed."""
+        self._sweep(np.array((r,), np.int64), at_ns, counts=counts)
 
-    def sweep(self, asked: Iterable[int] | None, at_ns: int) -> list[int]:
-        """Look at these routes, or all; those that turned."""
-        found = self._active if asked is None else np.fromiter(asked, np.int32)
-        if not found.size:
+    def sweep(self, at_ns: int, asked: Iterable[int] | None = None) -> list[int]:
+        """Time passed, or something that is no book changed: of these routes, or of all, those
+        that turned."""
+        found = self._used if asked is None else np.fromiter(asked, np.int64)
+        return self._sweep(found, at_ns, counts=False)
+
+    def fed(self, tether: int, at_ns: int) -> list[int]:
+        """A USDT/KRW book changed: of the routes that return by it those that turned."""
+        routes = self._fed.get(tether)
+        return [] if routes is None else self._sweep(routes, at_ns, counts=True)
+
+    def _sweep(self, asked: Indexes, at_ns: int, *, counts: bool) -> list[int]:
+        if not asked.size:
             return []
         stage = self.live
         count = kernel.sweep(
-            stage.tops, stage.lines, stage.routes, stage.rules, found, at_ns, self._turned
+            stage.tops, stage.lines, stage.routes, stage.rules, asked, at_ns, counts, self._turned
         )
         turned: list[int] = self._turned[:count].tolist()
         return turned
@@ -328,7 +347,7 @@ class Board:
         else:
             self._routes_of.pop(asset, None)
         used = [r for each in self._routes_of.values() for r in each]
-        self._active = np.array(sorted(used), np.int32)
+        self._used = np.array(sorted(used), np.int64)
 
 
 def frozen(stage: Stage, r: int) -> tuple[Stage, int]:

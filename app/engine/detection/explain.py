@@ -7,7 +7,6 @@ from math import ceil, isnan
 from app.books.ladder import ASKS, BIDS
 from app.domain.live import Explanation, LevelUsed, Opportunity, SizedNet, Step, WouldPass
 from app.domain.times import SECOND_NS
-from app.engine.detection import kernel
 from app.engine.detection.board import Money, Stage, Transfer
 from app.engine.detection.codes import Code, Direction
 from app.engine.detection.pricing import Bar, premiums, waterfall
@@ -67,13 +66,13 @@ def _step(
     fee = fees.get(bar.code)
     if fee is not None:
         age_ms = (at_ns - fee.as_of_ns) / (SECOND_NS / 1e3)
-        return Step(bar.code, bar.bps, bar.kind, fee.venue, fee.source, age_ms)
+        return Step(bar.code, bar.bps, bar.kind, fee.venue.value, fee.source, age_ms)
     returned = "bank" if back is None else f"USDT {back.network or ''}".strip()
     told = {
         "headline": (f"{money.official:.12g}", "manual" if money.manual else "official"),
         "usdt_premium": (f"{money.tether:.12g}", ""),
-        "buy_slippage": (f"{done.buy_price:.12g} {done.buy_levels}", buy.venue),
-        "sell_slippage": (f"{done.sell_price:.12g} {done.sell_levels}", sell.venue),
+        "buy_slippage": (f"{done.buy_price:.12g} {done.buy_levels}", buy.venue.value),
+        "sell_slippage": (f"{done.sell_price:.12g} {done.sell_levels}", sell.venue.value),
         "tether_slippage": (f"{done.tether_price:.12g} {done.tether_levels}", ""),
         "withdrawal": (f"{way.fee:.12g} {way.network}" if way.fee is not None else "",
                        way.fee_source),
@@ -149,7 +148,7 @@ def _would_pass(
             passes = stage.routes[other]["code"] == Code.NONE and bool(
                 least <= there.done.net_bps <= most
             )
-            found.append(_changed(name, there.done.net_bps, passes, {"venue": venue}))
+            found.append(_changed(name, there.done.net_bps, passes, {"venue": venue.value}))
     return tuple(found)
 
 
@@ -195,6 +194,6 @@ def _inputs(stage: Stage, r: int, seen: Look, money: Money) -> dict[str, float |
         "profit_krw": seen.net_bps / 1e4 * float(stage.rules[0]["size_krw"]),
         "sell_fx": terms.usdt_per_sell,
         "buy_fx": terms.usdt_per_buy,
-        "gross_bps": float(kernel.gross(stage.lines, stage.routes, r)),
+        "gross_bps": seen.gross_bps,
     }
     return {name: None if isnan(value) else value for name, value in numbers.items()}

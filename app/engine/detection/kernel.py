@@ -63,12 +63,12 @@ def gross(lines: Records, routes: Records, r: int) -> float:
 
 
 @compiled
-def terms(lines: Records, routes: Records, r: int, size_krw: float) -> Terms:
-    """size NaN: a rate that the route needs is withheld."""
+def terms(lines: Records, routes: Records, rules: Records, r: int, size_krw: float) -> Terms:
+    """size NaN: a rate is withheld, and then nothing has a price."""
     route = routes[r]
     buy = lines[route.buy]
     sell = lines[route.sell]
-    rated = buy.krw > 0.0 and sell.krw > 0.0
+    rated = rules[0].tether_krw > 0.0 and buy.krw > 0.0 and sell.krw > 0.0
     return Terms(
         route.direction,
         size_krw / buy.krw if rated else nan,
@@ -208,7 +208,7 @@ def _decide(
     """Walk the route and set its state; whether that is news."""
     rule = rules[0]
     route = routes[r]
-    asked = terms(lines, routes, r, rule.size_krw)
+    asked = terms(lines, routes, rules, r, rule.size_krw)
     done = run(tops, routes, r, asked)
     net_bps = most_bps if isnan(done.net_bps) else done.net_bps
     state, code = State.NOTHING.value, Code.NET_BELOW_MIN.value
@@ -260,10 +260,10 @@ def detect(
     """A book changed: how many of its routes turned; they stand in `lines[row].turned`."""
     quote(tops, lines, row)
     line = lines[row]
-    turned = 0
+    turned, is_update = 0, row >= 0
     for i in range(line.count):
         r = line.routes[i]
-        if judge(tops, lines, routes, rules, r, at_ns, True):
+        if judge(tops, lines, routes, rules, r, at_ns, is_update):
             line.turned[turned] = r
             turned += 1
     return turned
@@ -277,12 +277,13 @@ def sweep(
     rules: Records,
     asked: Indexes,
     at_ns: int,
+    counts: bool,
     turned: Indexes,
 ) -> int:
-    """Time passed, or something that is no book changed: look at `asked` routes anew."""
+    """Look at `asked` routes; how many turned. counts: as in `judge`."""
     count = 0
     for r in asked:
-        if judge(tops, lines, routes, rules, r, at_ns, False):
+        if judge(tops, lines, routes, rules, r, at_ns, counts):
             turned[count] = r
             count += 1
     return count
@@ -298,13 +299,25 @@ def quote_all(tops: Records, lines: Records, stop: int) -> None:
 
 
 @compiled
+def survey(
+    tops: Records, lines: Records, routes: Records, rules: Records, r: int, size_krw: float
+) -> tuple[Terms, Loop, float, float, bool]:
+    """One route for people: terms, loop, the most it could net, its tick in bps, whether a
+    minimum is missed."""
+    asked = terms(lines, routes, rules, r, size_krw)
+    done = run(tops, routes, r, asked)
+    small = too_small(lines, routes, r, asked, done)
+    return asked, done, gross(lines, routes, r), tick_bps(tops, lines, routes, r), small
+
+
+@compiled
 def measure(
     tops: Records,
     lines: Records,
     routes: Records,
+    rules: Records,
     asked: Indexes,
     sizes_krw: Floats,
-    tether: float,
     official: float,
     figures: Floats,
 ) -> None:
@@ -317,7 +330,14 @@ def measure(
         found[BID] = sell.bid / sell.multiplier
         same = buy.won == sell.won and buy.usdt == sell.usdt and buy.krw == sell.krw
         seen = premiums(
-            routes[r].direction, found[ASK], found[BID], same, buy.usdt, sell.usdt, tether, official
+            routes[r].direction,
+            found[ASK],
+            found[BID],
+            same,
+            buy.usdt,
+            sell.usdt,
+            rules[0].tether_krw,
+            official,
         )
         found[RAW] = seen.raw
         found[USDLIKE] = seen.usdlike
@@ -325,7 +345,7 @@ def measure(
         found[USDT] = seen.usdt
         found[TICK] = tick_bps(tops, lines, routes, r)
         for k in range(sizes_krw.size):
-            asks = terms(lines, routes, r, sizes_krw[k])
+            asks = terms(lines, routes, rules, r, sizes_krw[k])
             done = run(tops, routes, r, asks)
             found[FIGURES + 2 * k] = done.net_bps
             found[FIGURES + 2 * k + 1] = done.code

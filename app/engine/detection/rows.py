@@ -39,16 +39,19 @@ class Look(NamedTuple):
     done: Loop
     net_bps: float
     """Of the loop; where it cannot be done the most that best prices could earn."""
+    gross_bps: float
+    tick_bps: float
+    too_small: bool
 
 
 def look(stage: Stage, r: int, size_krw: float | None = None) -> Look:
     """At the policy's size, or another."""
     size = float(stage.rules[0]["size_krw"]) if size_krw is None else size_krw
-    asked = kernel.terms(stage.lines, stage.routes, r, size)
-    done = kernel.run(stage.tops, stage.routes, r, asked)
-    terms, loop = Terms(*asked), Loop(*done)
-    most_bps = float(kernel.gross(stage.lines, stage.routes, r))
-    return Look(terms, loop, most_bps if isnan(loop.net_bps) else loop.net_bps)
+    terms, done, gross_bps, tick_bps, too_small = kernel.survey(
+        stage.tops, stage.lines, stage.routes, stage.rules, r, size
+    )
+    net_bps = gross_bps if isnan(done.net_bps) else done.net_bps
+    return Look(Terms(*terms), Loop(*done), net_bps, gross_bps, tick_bps, too_small)
 
 
 def route_id(stage: Stage, r: int) -> str:
@@ -68,9 +71,9 @@ def premium_rows(
         stage.tops,
         stage.lines,
         stage.routes,
-        np.array(routes, np.int32),
+        stage.rules,
+        np.array(routes, np.int64),
         asked,
-        money.tether,
         money.official,
         figures,
     )
@@ -187,11 +190,11 @@ def gates(stage: Stage, r: int, seen: Look, money: Money, at_ns: int) -> tuple[G
                        detail=transfer.detail if barred else "")
         )  # fmt: skip
     found += _flow_gates(transfer, buy, sell, route["known_until_ns"] < at_ns)
-    net_bps, tick = seen.net_bps, float(kernel.tick_bps(stage.tops, stage.lines, stage.routes, r))
+    net_bps = seen.net_bps
     found += [
         _least("net", Code.NET_BELOW_MIN, net_bps, float(rule["min_net_bps"]), "bps"),
         _most("too_good", Code.TOO_GOOD, net_bps, float(rule["max_net_bps"]), "bps"),
-        _most("tick", Code.TICK_COST, tick, float(rule["tick_bps_max"]), "bps"),
+        _most("tick", Code.TICK_COST, seen.tick_bps, float(rule["tick_bps_max"]), "bps"),
         _fee_gate(transfer),
         _depth_gate(stage, r, seen),
     ]
@@ -210,7 +213,7 @@ def _book_gate(stage: Stage, row: int, name: str, instrument: Instrument, at_ns:
     elif passed:
         code = Code.STALE_BOOK
     return Gate(
-        code.name, passed, age_s, limit_s, limit_s - age_s, "s", instrument.venue, name=name
+        code.name, passed, age_s, limit_s, limit_s - age_s, "s", instrument.venue.value, name=name
     )
 
 
@@ -228,7 +231,7 @@ def _rate_gate(stage: Stage, r: int, seen: Look, money: Money, at_ns: int) -> Ga
         code, passed = Code.CHANNEL_STALE, False
     age_s = None if age_ms is None else age_ms / 1e3
     margin = None if age_s is None else limit_s - age_s
-    where = "" if tether == NO_ROW else str(stage.instruments[tether].venue)
+    where = "" if tether == NO_ROW else stage.instruments[tether].venue.value
     return Gate(code.name, passed, age_s, limit_s, margin, "s", where, name="rate_age")
 
 
@@ -244,7 +247,7 @@ def _flow_gates(transfer: Transfer, buy: Instrument, sell: Instrument, old: bool
         else:
             code = Code.WALLET_UNKNOWN
         passed = flow is Flow.OPEN and way.shared is not False and not way.fenced and not old
-        detail = f"{venue} {way.network or ''}".strip()
+        detail = f"{venue.value} {way.network or ''}".strip()
         found.append(_word_gate(name, code, flow.value, "open", passed=passed, detail=detail))
     return found
 
@@ -264,7 +267,7 @@ def _depth_gate(stage: Stage, r: int, seen: Look) -> Gate:
     route, size_krw = stage.routes[r], float(stage.rules[0]["size_krw"])
     code = Code(seen.done.code)
     passed = code is Code.NONE
-    if passed and kernel.too_small(stage.lines, stage.routes, r, seen.terms, seen.done):
+    if passed and seen.too_small:
         code, passed = Code.MINIMUM, False
     elif passed or code is Code.NO_RATE:
         code = Code.THIN_BOOK

@@ -11,7 +11,7 @@ from app.domain.policy import Policy
 from app.domain.times import SECOND_NS
 
 Records = npt.NDArray[Any]
-Indexes = npt.NDArray[np.int32]
+Indexes = npt.NDArray[np.int64]
 
 ROUTES_PER_LINE = 32
 """Of one book: to and from each other venue's, so 16 with nine venues."""
@@ -31,8 +31,8 @@ LINES = np.dtype(
         ("multiplier", "f8"),  # units of the asset in one of the ticker
         ("won", "i8"),  # 1: quoted in KRW
         ("count", "i8"),
-        ("routes", "i4", (ROUTES_PER_LINE,)),
-        ("turned", "i4", (ROUTES_PER_LINE,)),  # what `detect` has to tell of
+        ("routes", "i8", (ROUTES_PER_LINE,)),
+        ("turned", "i8", (ROUTES_PER_LINE,)),  # what `detect` has to tell of
         # Read for candidates.
         ("tick", "f8"),
         ("lot", "f8"),
@@ -47,16 +47,16 @@ LINES = np.dtype(
 
 ROUTES = np.dtype(
     [
-        ("buy", "i4"),
-        ("sell", "i4"),
-        ("tether", "i4"),  # the Korean venue's USDT/KRW, NO_ROW where there is none
-        ("direction", "i4"),  # a Direction
-        ("state", "i4"),  # a State
-        ("reason", "i4"),  # a Code: why it is refused or nothing
-        ("used", "i4"),
-        ("loaded", "i4"),  # wallets and fees below are looked up
-        ("code", "i4"),  # a Code of what does not change with prices
-        ("updates", "i4", (2,)),  # since it is LIVE, since it is REFUSED; peaks, last likewise
+        ("buy", "i8"),
+        ("sell", "i8"),
+        ("tether", "i8"),  # the Korean venue's USDT/KRW, NO_ROW where there is none
+        ("direction", "i8"),  # a Direction
+        ("state", "i8"),  # a State
+        ("reason", "i8"),  # a Code: why it is refused or nothing
+        ("used", "i8"),
+        ("loaded", "i8"),  # wallets and fees below are looked up
+        ("code", "i8"),  # a Code of what does not change with prices
+        ("updates", "i8", (2,)),  # since it is LIVE, since it is REFUSED; peaks, last likewise
         ("known_until_ns", "i8"),  # then its wallets are too old
         ("withdrawal", "f8"),  # in units of the buying ticker, NaN: not known
         ("return_fee", "f8"),  # see pricing.Terms
@@ -72,6 +72,7 @@ ROUTES = np.dtype(
 
 RULES = np.dtype(
     [
+        ("tether_krw", "f8"),  # the rate without which nothing is reported, NaN: withheld
         ("size_krw", "f8"),
         ("min_net_bps", "f8"),
         ("watch_bps", "f8"),  # from here on a route is walked
@@ -82,7 +83,7 @@ RULES = np.dtype(
     ],
     align=True,
 )
-"""One record: what people set."""
+"""One record: what people set, and the rate."""
 
 
 def lines(count: int) -> Records:
@@ -95,6 +96,7 @@ def lines(count: int) -> Records:
 
 def rules(policy: Policy) -> Records:
     made = np.zeros(1, RULES)
+    made["tether_krw"] = np.nan
     for name in ("size_krw", "min_net_bps", "max_net_bps", "tick_bps_max"):
         made[name] = getattr(policy, name)
     made["watch_bps"] = policy.min_net_bps
