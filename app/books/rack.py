@@ -44,10 +44,10 @@ class Rack:
         """
         if instrument in self._rows:
             self.remove(self._rows[instrument])
+        if len(self._books) == ROWS_MAX:
+            raise RackFull(f"more than {ROWS_MAX} books at once")
         start = self._room_for(levels_max)
         row = self._free_rows.pop() if self._free_rows else self._next_row
-        if row == ROWS_MAX:
-            raise RackFull(f"more than {ROWS_MAX} books at once")
         self._next_row = max(self._next_row, row + 1)
         cell = Cell(self.tops, row, self.levels)
         tops.clear(cell, RULES[alignment], start, levels_max)

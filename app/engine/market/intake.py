@@ -139,6 +139,7 @@ class Intake:
     def opened(self, event: ConnectionOpened, facts: list[Fact]) -> None:
         """Books start anew; those that another connection had are this one's from now on."""
         self.touched.clear()
+        self._end(event.connection, event.at_ns, facts)
         translator = self._translators[event.venue]
         rows = [
             self._place(instrument, translator, event, facts) for instrument in event.instruments
@@ -153,13 +154,7 @@ class Intake:
 
     def lost(self, event: ConnectionLost, facts: list[Fact]) -> None:
         self.touched.clear()
-        line = self._lines.pop(event.connection, None)
-        if line is None:
-            return
-        for row in sorted(line.rows):
-            del self._owners[row]
-            self._due.pop(row, None)
-            self._invalidate(row, Break(Flaw.LOST), event.at_ns, facts)
+        self._end(event.connection, event.at_ns, facts)
 
     def dropped(self, event: FramesDropped, facts: list[Fact]) -> None:
         """Whole books come again by themselves; the others wait for the new connection."""
@@ -227,6 +222,14 @@ class Intake:
         return self._last_trades.get(row)
 
     # Beneath
+
+    def _end(self, connection: int, at_ns: int, facts: list[Fact]) -> None:
+        """Books of a connection that is no more decide nothing."""
+        line = self._lines.pop(connection, None)
+        for row in sorted(line.rows) if line is not None else ():
+            del self._owners[row]
+            self._due.pop(row, None)
+            self._invalidate(row, Break(Flaw.LOST), at_ns, facts)
 
     def _place(
         self,
