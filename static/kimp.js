@@ -33,6 +33,18 @@
     button.textContent = byId('said').textContent = button.dataset.copied;
   });
 
+  /* A row stands for its link. */
+  document.addEventListener('click', event => {
+    const row = event.target.closest('tr[data-row]');
+    if (!row || event.target.closest('a, button, input, label') || getSelection().toString()) return;
+    row.querySelector('a[href]')?.click();
+  });
+
+  /* A choice from a list is sent at once. */
+  document.addEventListener('change', event => {
+    if (event.target.matches('select[data-submit]')) event.target.form.requestSubmit();
+  });
+
   /* A switch in the address keeps the rest of the address. */
   for (const link of document.querySelectorAll('[data-switch]')) {
     link.addEventListener('click', event => {
@@ -114,6 +126,24 @@
     keep('theme', root.dataset.theme);
     document.dispatchEvent(new CustomEvent('kimp:theme'));
   };
+  /* hide what is one's own from a screenshot; the choice stays */
+  const amounts = () => {
+    root.dataset.amounts = root.dataset.amounts === 'hidden' ? 'shown' : 'hidden';
+    keep('amounts', root.dataset.amounts);
+  };
+  const press = link => link && (link.focus({preventScroll: true}), link.click());
+  /* a row's explanation; without a chosen row the first that has one */
+  const explain = () => press((chosen?.isConnected ? chosen : document).querySelector('a[data-explain]'));
+  const filter = () => {
+    const field = document.querySelector('[data-filter]');
+    field?.focus();
+    field?.select();
+  };
+  const range = by => {
+    const steps = [...document.querySelectorAll('[data-hours]')];
+    const at = steps.findIndex(step => step.getAttribute('aria-pressed') === 'true');
+    if (steps[at + by]) steps[at + by].click();
+  };
   let frozen = false;
   const freeze = () => {
     if (frozen) { location.reload(); return; }
@@ -125,7 +155,9 @@
   const single = {
     '/': () => open('goto'), '?': () => open('keys'),
     j: () => step(1), k: () => step(-1), t: theme, '.': freeze,
+    e: explain, f: filter, h: amounts, '[': () => range(-1), ']': () => range(1),
   };
+  for (const digit of '1234') single[digit] = () => press(document.querySelector(`[data-key="${digit}"]`));
   document.addEventListener('keydown', event => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (typing(event.target) || document.querySelector('dialog[open]')) return;
@@ -204,6 +236,37 @@
   });
   document.addEventListener('htmx:sse:error', lose);
   document.addEventListener('htmx:sse:close', lose);
+  /* ---- tab title and icon: the leader's premium; a tab in the background asks for it ---- */
+  const title = document.title;
+  const icon = document.querySelector('link[rel=icon]');
+  const plain = icon?.href;
+  const BACKGROUND_MS = 5000;
+  const ways = {up: [4, 21, 16, 6], down: [4, 6, 16, 21]};
+  const headline = told => {
+    if (!told || frozen) return;
+    const {title: words, way} = told.dataset;
+    const written = words ? `${words} · ${title}` : title;
+    if (document.title !== written) document.title = written;
+    if (!icon || icon.dataset.way === `${way}${root.dataset.updown}`) return;
+    icon.dataset.way = `${way}${root.dataset.updown}`;
+    if (!ways[way]) { icon.href = plain; return; }
+    const [x0, y0, x1, y1] = ways[way];
+    const red = (way === 'up') === (root.dataset.updown === 'kr');
+    const ink = red ? '#fa7972' : root.dataset.updown === 'kr' ? '#72adf0' : '#54d192';
+    icon.href = `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" fill="#0e1014"/><path d="M${x0} ${y0}h12v5H${x0}zM${x1} ${y1}h12v5H${x1}z" fill="${ink}"/></svg>`)}`;
+  };
+  headline(byId('headline'));
+  const behind = async () => {
+    if (!document.hidden || !byId('headline')) return;
+    const answer = await fetch('/live/headline', {credentials: 'same-origin'}).catch(() => null);
+    if (!answer?.ok) return;
+    const made = document.createElement('template');
+    made.innerHTML = await answer.text();
+    headline(made.content.firstElementChild);
+  };
+  setInterval(behind, BACKGROUND_MS);
+  document.addEventListener('htmx:after:swap', () => headline(byId('headline')));
+
   const late = new Map();
   document.addEventListener('htmx:sse:before:message', event => {
     hear();

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -18,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from app import texts
 from app.domain.venues import KOREAN, Venue
 from app.routers.static import address
+from app.routers.watching.tape import foot, tape
 from app.runtime.desk import desk
 from app.texts import Language, formats
 
@@ -36,6 +38,7 @@ class Page:
 # In nav order. The key is the template's name and the word in `frame.page.<key>`.
 PAGES: dict[str, Page] = {
     "dashboard": Page("/", "d"),
+    "opportunities": Page("/opportunities", "o"),
     "data": Page("/data", "u"),
     "backtests": Page("/backtests", "b"),
     "guide": Page("/guide", "h"),
@@ -43,12 +46,13 @@ PAGES: dict[str, Page] = {
     "system": Page("/system", "y"),
 }
 # The phone's tab bar; the others stand under More.
-TABS = ("dashboard", "data", "backtests", "guide")
+TABS = ("dashboard", "opportunities", "data", "backtests")
 
-# Chosen per browser, by `?lang=` and `?theme=`, and kept in a cookie each; the default first.
+# Chosen per browser, by `?lang=`, `?theme=` and a key, and kept in a cookie each; default first.
 CHOICES: dict[str, tuple[str, ...]] = {
     "lang": ("ko", "en"),
     "theme": ("dark", "light", "auto"),
+    "amounts": ("shown", "hidden"),
 }
 UPDOWN_OF_LANGUAGE = {"ko": "kr", "en": "intl"}
 VENUE_SHORT: dict[str, str] = {
@@ -80,6 +84,7 @@ class Viewer:
     theme: str = "dark"
     updown: str = "kr"
     density: str = "compact"
+    amounts: str = "shown"
 
 
 async def look(connection: HTTPConnection) -> None:
@@ -101,6 +106,7 @@ def viewer(connection: HTTPConnection) -> Viewer:
         theme=_choice(connection, "theme") or CHOICES["theme"][0],
         updown=UPDOWN_OF_LANGUAGE[lang] if updown == "auto" else updown,
         density=stored.get("density", "compact"),
+        amounts=_choice(connection, "amounts") or CHOICES["amounts"][0],
     )
 
 
@@ -139,6 +145,13 @@ def browser(agent: str) -> str:
     return " · ".join(name for name in named if name) or formats.UNKNOWN
 
 
+def address_with(path: str, asked: Mapping[str, str], **changes: object) -> str:
+    """An address with what was asked before, but for the changes; None takes a name away."""
+    kept = {**asked, **changes}
+    pairs = [(name, str(value)) for name, value in kept.items() if value not in (None, "")]
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
 def _by_language(write: Callable[..., str]) -> Callable[..., str]:
     @pass_context
     def filtered(context: Context, value: float | None, **options: bool) -> str:
@@ -173,6 +186,7 @@ def _environment() -> Environment:
         "returns",
         "size",
         "gib",
+        "micros",
         "direction",
     )
     made.filters.update({name: getattr(formats, name) for name in (*plain, "iso")})
@@ -189,6 +203,7 @@ def _environment() -> Environment:
         static=address,
         venue_short=VENUE_SHORT,
         korean_venues=KOREAN,
+        address_with=address_with,
         zones=formats.ZONES,
         zone_label=formats.zone_label,
         languages=texts.LANGUAGES,
@@ -245,6 +260,7 @@ def words(seen: Viewer) -> dict[str, Any]:
         "problem_text": partial(texts.problem, seen.lang),
         "now_ns": time.time_ns(),
         "desk": None,
+        "feeds": None,
         "principal": None,
         "csrf": "",
         "page": None,
@@ -255,9 +271,14 @@ def frame(request: Request, seen: Viewer) -> dict[str, Any]:
     """What base.html shows around every page. A page before the desk is laid has no badges."""
     known = words(seen)
     principal = getattr(request.state, "principal", None)
+    here = getattr(request.app.state, "desk", None)
+    market = here.market if here else None
     return known | {
         "request": request,
-        "desk": getattr(request.app.state, "desk", None),
+        "desk": here,
+        "feeds": market.feeds if market else here and here.feeds,
+        "tape": tape(market) if market and principal else None,
+        "foot": foot(market) if market and principal else None,
         "principal": principal,
         "csrf": getattr(principal, "csrf", None) or "",
         "today": formats.weekday(seen.lang, known["now_ns"], seen.zone),

@@ -134,6 +134,15 @@ def age(lang: str, seconds: float | None) -> str:
     return duration(lang, seconds)
 
 
+def micros(value: float | None) -> str:
+    """A latency in µs as it is read: 3.1 µs, 400 µs, 1.7 ms."""
+    if value is None:
+        return NONE
+    if value < 1000:
+        return f"{number(value, 1 if value < 9.95 else 0)} µs"
+    return f"{number(value / 1000, 1)} ms"
+
+
 def duration(lang: str, seconds: float | None) -> str:
     """How long something took or stood still, two units at most: 45 min, 4 h 12 m, 2 d 3 h."""
     if seconds is None:

@@ -55,7 +55,7 @@ def test_a_running_run_tells_bars_speed_and_what_is_left() -> None:
     assert "/ 1,000,000" in page
     assert "125,000" in page  # bars a second
     assert "6.0 s" in page
-    assert 'hx-sse:connect="/stream/backtests/b-7"' in page
+    assert "finished from:#live" in page
 
 
 def test_a_share_that_cannot_be_told_is_not_invented() -> None:

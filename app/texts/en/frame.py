@@ -6,6 +6,8 @@ TEXTS: dict[str, str] = {
     "tab_menu": "Tabs",
     "more": "More",
     "page.dashboard": "Dashboard",
+    "tab.opportunities": "Opps",
+    "page.opportunities": "Opportunities",
     "page.data": "Data",
     "page.backtests": "Backtests",
     "page.guide": "Guide",

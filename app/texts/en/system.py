@@ -1,8 +1,6 @@
 """English: the system page."""
 
 TEXTS: dict[str, str] = {
-    "uptime": "up",
-    "database": "database",
     "health": "Health",
     "health.small": "what kimp depends on, asked every five seconds",
     "part": "Part",

@@ -6,6 +6,8 @@ TEXTS: dict[str, str] = {
     "tab_menu": "하단 메뉴",
     "more": "더보기",
     "page.dashboard": "대시보드",
+    "tab.opportunities": "기회",
+    "page.opportunities": "기회",
     "page.data": "데이터",
     "page.backtests": "백테스트",
     "page.guide": "안내",

@@ -1,8 +1,6 @@
 """Korean: the system page."""
 
 TEXTS: dict[str, str] = {
-    "uptime": "가동",
-    "database": "데이터베이스",
     "health": "상태",
     "health.small": "kimp가 기대는 것들 · 5초마다 물어봅니다",
     "part": "부분",
