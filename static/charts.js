@@ -301,9 +301,35 @@
     },
   };
 
+  /* the premium on its bases, as far back as somebody remembers it; `tick` adds the newest point */
+  const PREMIUM = [['kimchi', '--s-violet', 1], ['usdt', '--s-sand', 1], ['usdlike', '--s-teal', 1], ['realizable', '--ink', 1.6]];
+  CHARTS.premium = (box, table) => {
+    const ticks = (v, step) => signed(v, decimalsOf(step));
+    const tags = PREMIUM.map(([, token], i) => ({series: i + 1, text: v => signed(v, 1), ink: paint(token)}));
+    return {
+      data: table.premium,
+      opts: {
+        series: [{}, ...PREMIUM.map(([, token, width]) => ({stroke: paint(token), width, points: {show: false}}))],
+        scales: {y: {range: (u, low, high) => {
+          const floor = Math.min(low ?? 0, 0), roof = Math.max(high ?? 0, 0), room = Math.max((roof - floor) * .08, 2);
+          return [floor - room, roof + room];
+        }}},
+        axes: [timeAxis(true), valueAxis(table.gutter, ticks, 30, u => tags.map(tag => lastOf(u, tag.series) ?? 0))],
+        hooks: {draw: [gutter([zeroLine()], tags)]},
+      },
+    };
+  };
+
   /* ---- loading: one group of stacked charts shares its columns, crosshair and zoom -------- */
 
   const load = {
+    async premium(group) {
+      const hours = group.querySelector('[data-hours][aria-pressed=true]')?.dataset.hours ?? 6;
+      const address = `${group.dataset.series}${group.dataset.series.includes('?') ? '&' : '?'}hours=${hours}`;
+      fetched.delete(address);
+      const [time, ...rest] = await columns(address, PREMIUM.length + 1);
+      return {premium: [Array.from(time), ...rest.map(column => Array.from(column, value => (Number.isNaN(value) ? null : value)))]};
+    },
     async result(group, every) {
       const address = group.dataset.equity + (every ? '' : `?points=${POINTS}`);
       const [time, equity, drawdown, premium] = await columns(address, 4);
@@ -341,6 +367,7 @@
     drawdown: (box, v) => `${signed(v, 2)} %`,
     signal: (box, v) => `${signed(v, 1)} bps`,
     overlay: (box, v) => plain(v, 2),
+    premium: (box, v) => signed(v, 1),
   };
   const readout = (state, u, box) => {
     const at = u.cursor.idx;
@@ -350,7 +377,7 @@
     const texts = [moment(u.data[0][at])];
     for (const chart of state.charts) {
       if (chart.box.closest('.p') !== box.closest('.p')) continue;
-      const values = chart.u.data.slice(1, chart.box.dataset.chart === 'overlay' ? undefined : 2);
+      const values = chart.u.data.slice(1, ['overlay', 'premium'].includes(chart.box.dataset.chart) ? undefined : 2);
       for (const column of values) {
         const v = column[at];
         if (v !== null && v !== undefined) texts.push(READ[chart.box.dataset.chart](chart.box, v));
@@ -430,6 +457,27 @@
     for (const {u} of state.charts) {
       const time = u.data[0], max = time[time.length - 1];
       u.setScale('x', {min: days ? Math.max(time[0], max - days * DAY_S) : time[0], max});
+    }
+  });
+
+  document.addEventListener('click', async event => {
+    const button = event.target.closest('[data-hours]');
+    const state = button && groups.get(button.closest('[data-charts]'));
+    if (!state) return;
+    for (const other of state.group.querySelectorAll('[data-hours]')) other.setAttribute('aria-pressed', String(other === button));
+    state.window = null;
+    state.table = await load.premium(state.group);
+    draw(state);
+  });
+  document.addEventListener('tick', event => {
+    const point = JSON.parse(event.detail?.data ?? 'null');
+    if (!point?.time || root.classList.contains('frozen')) return;
+    for (const state of groups.values()) {
+      const held = state.table?.premium;
+      if (!held || (held[0].length && point.time <= held[0][held[0].length - 1])) continue;
+      held[0].push(point.time);
+      PREMIUM.forEach(([name], i) => held[i + 1].push(point[name] ?? null));
+      for (const {u} of state.charts) u.setData(held, state.window === null);
     }
   });
 

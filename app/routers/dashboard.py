@@ -1,34 +1,36 @@
-"""Dashboard: what to do next, what happened last, what is running."""
+"""Dashboard: the market at a glance; below it what to do next and what is running."""
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.backtests import FINAL, RunStatus
+from app.domain.problems import Problem
 from app.domain.records import RunRow, StudyRow, UploadRow
 from app.ledger import queries
 from app.routers.backtesting.lists import RunLine, run_line, study_line
 from app.routers.backtesting.summary import on_synthetic
-from app.routers.datasets_shown import shown
+from app.routers.dashboard_live import context
 from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
+from app.routers.watching.showing import showing
+from app.routers.watching.tape import tape
 from app.runtime.desk import Desk, desk
+from app.runtime.streams.board import chosen as chosen_of
 from app.security.guard import page
 
-RUNS_SHOWN = 8
-DATASETS_SHOWN = 6
-EVENTS_SHOWN = 6
+RUNS_SHOWN = 5
 UPLOADS_READ = 8
-# Of this many runs and studies of late the best is named and the open ones are listed.
+# Of so many runs and studies of late the open ones are listed.
 RECENT = 50
 OPEN = tuple(status for status in RunStatus if status not in FINAL)
 NS = 1_000_000_000
@@ -65,32 +67,50 @@ async def dashboard_page(request: Request, part: str | None = None) -> Response:
     here, now_ns, lang = desk(request), time.time_ns(), viewer(request).lang
     runs, _ = await here.db.read(queries.list_runs, RECENT)
     studies, _ = await here.db.read(queries.list_studies, RECENT)
-    datasets, _ = await here.db.read(queries.list_datasets, DATASETS_SHOWN)
     count, file_bytes = await here.db.read(queries.datasets_total)
-    events, _ = await here.accounts.events(EVENTS_SHOWN, None)
     lines = [run_line(row, now_ns) for row in runs]
     done = [line for line in lines if line.status == RunStatus.COMPLETED]
     studied = [study_line(row, now_ns) for row in studies if row.status is RunStatus.COMPLETED]
+    only_now = part == "now"
+    market = {} if only_now else context(showing(here.hub).beat(here.market), _asked(request))
     return render(
         request,
         "dashboard.html",
-        "now" if part == "now" else None,
+        "now" if only_now else None,
         page="dashboard",
         steps=_steps(count, done, [line.title for line in studied]),
         last=done[0] if done else None,
-        best=max(done, key=_return_of) if done else None,
-        completed=len(done),
         runs=lines[:RUNS_SHOWN],
         synthetic=await on_synthetic(here, {run.id: run.spec for run in runs}),
-        datasets=[shown(row) for row in datasets],
         total={"count": count, "file_bytes": file_bytes},
         jobs=[job(lang, record) for record in await moving(here)],
         workers=len(here.work.seats()),
         disk=disk(here),
-        events=events,
-        uptime_s=(now_ns - here.started_at_ns) / NS,
-        database=database_word(here),
+        **market,
     )
+
+
+@router.get("/live/series")
+async def series(request: Request, hours: Annotated[int, Query(ge=1, le=8_760)] = 6) -> Response:
+    """The leader's premium: float64 columns time [epoch s], kimchi, usdt, usdlike, realizable."""
+    memory = showing(desk(request).hub).memory
+    columns = memory.series(time.time() - hours * 3_600)
+    body = b"".join(column.tobytes() for column in columns)
+    return Response(body, media_type="application/octet-stream")
+
+
+@router.get("/live/headline")
+async def headline(request: Request) -> Response:
+    """For a tab in the background, whose stream rests: the title and the way of the icon."""
+    shown = tape(desk(request).market)
+    return render(request, "tape.html", "headline", tape=shown)
+
+
+def _asked(request: Request) -> dict[str, str]:
+    try:
+        return dict(chosen_of("dashboard", request.query_params))
+    except ValueError as too_long:
+        raise Problem("not_found") from too_long
 
 
 async def moving(here: Desk) -> list[UploadRow | RunRow | StudyRow]:
@@ -113,10 +133,6 @@ def database_word(here: Desk) -> str:
 def disk(here: Desk) -> Disk:
     total, used, free = shutil.disk_usage(here.data_dir)
     return Disk(total, used, free)
-
-
-def _return_of(line: RunLine) -> float:
-    return -math.inf if line.roi is None else line.roi
 
 
 def _steps(datasets: int, runs: Sequence[RunLine], studies: Sequence[str]) -> list[Step]:

@@ -1,0 +1,87 @@
+"""Showing: what pages remember of one market between two beats, and one beat of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from app.domain.live import MarketRow, PremiumRow, PriceRow
+from app.routers.watching.memory import Memory
+from app.routers.watching.routes import Best
+from app.routers.watching.steady import Orders
+from app.runtime.streams.hub import Hub
+
+if TYPE_CHECKING:
+    from app.runtime.market import Market
+
+T = TypeVar("T")
+# Names, ticks and identities change by the minute, not by the beat.
+MARKETS_NS = 5_000_000_000
+
+
+class Showing:
+    """One for each hub: routes and orders keep their places, whoever asks."""
+
+    def __init__(self) -> None:
+        self.memory = Memory()
+        self.best = Best()
+        self.orders = Orders()
+        self._markets: dict[str, MarketRow] = {}
+        self._markets_ns = 0
+
+    def beat(self, market: Market) -> Beat:
+        return Beat(self, market, time.time_ns())
+
+    def markets(self, market: Market, at_ns: int) -> Mapping[str, MarketRow]:
+        if at_ns - self._markets_ns > MARKETS_NS or not self._markets:
+            self._markets = {row.base: row for row in market.markets()}
+            self._markets_ns = at_ns
+        return self._markets
+
+
+class Beat:
+    """The market as it is now; each list is read once, when the first region needs it."""
+
+    def __init__(self, showing: Showing, market: Market, at_ns: int) -> None:
+        self.showing = showing
+        self.market = market
+        self.at_ns = at_ns
+        self._made: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What several regions of this beat share."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+    @cached_property
+    def premiums(self) -> tuple[PremiumRow, ...]:
+        return self.market.premiums()
+
+    @cached_property
+    def prices(self) -> Mapping[tuple[str, str, str], PriceRow]:
+        """By venue, base and quote."""
+        return {(row.venue.value, row.base, row.quote): row for row in self.market.prices()}
+
+    @cached_property
+    def markets(self) -> Mapping[str, MarketRow]:
+        return self.showing.markets(self.market, self.at_ns)
+
+    @cached_property
+    def favourites(self) -> frozenset[str]:
+        return frozenset(self.market.policy.favourites)
+
+
+_SHOWN: WeakKeyDictionary[Hub, Showing] = WeakKeyDictionary()
+
+
+def showing(hub: Hub) -> Showing:
+    """The one of this hub, made when it is first asked for."""
+    found = _SHOWN.get(hub)
+    if found is None:
+        found = _SHOWN[hub] = Showing()
+    return found
