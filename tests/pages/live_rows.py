@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Collection
 from typing import Any
 
+import msgspec
+
 from app.domain.facts import BookBroke, BookRestored, Fact, OpportunityOpened, PairQuarantined
 from app.domain.live import (
     BookRow,
@@ -312,34 +314,38 @@ def gate(code: str = "NET_BELOW_MIN", **given: Any) -> Gate:
 
 
 def gates(net_bps: float = 70.6, failed: str | None = None) -> tuple[Gate, ...]:
-    """In the order in which they are judged; `failed` names the one that is shut."""
-    found = (
-        Gate("STALE_BOOK", True, 0.012, 1.5, 1.488, "s", "binance"),
-        Gate("STALE_BOOK", True, 0.038, 1.5, 1.462, "s", "upbit"),
-        Gate("STALE_RATE", True, 0.4, 60.0, 59.6, "s", "upbit"),
-        Gate("IDENTITY", True, 1.009, 1.5, 0.491, "ratio", "DOGE"),
-        Gate("WALLET_CLOSED", True, "open", "open", None, "word", "withdraw"),
-        Gate("WALLET_CLOSED", True, "open", "open", None, "word", "deposit"),
-        Gate("NET_BELOW_MIN", True, net_bps, 30.0, net_bps - 30.0, "bps"),
-        Gate("TOO_GOOD", True, net_bps, 1_500.0, 1_500.0 - net_bps, "bps"),
-        Gate("TICK_COST", True, 35.6, 50.0, 14.4, "bps"),
-        Gate("FEE_STALE", True, 7_200.0, 86_400.0, 79_200.0, "s", "list"),
-        Gate("THIN_BOOK", True, 12_000_000.0, 10_000_000.0, 2_000_000.0, "krw"),
-    )
-    shut = {
-        "STALE_BOOK": Gate("STALE_BOOK", False, 3.2, 1.5, -1.7, "s", "gate"),
-        "WALLET_CLOSED": Gate("WALLET_CLOSED", False, "closed", "open", None, "word", "deposit"),
-        "TICK_COST": Gate("TICK_COST", False, 71.0, 50.0, -21.0, "bps"),
-        "IDENTITY": Gate("IDENTITY", False, 14.127, 1.5, -12.627, "ratio", "NEIRO"),
-        "FENCED": Gate("FENCED", False, "closed", "open", None, "word", "upbit"),
+    """In the order in which they are judged; `failed` is the code of the one that is shut."""
+    known = {
+        "book_age_buy": Gate("STALE_BOOK", True, 0.012, 1.5, 1.488, "s", "binance"),
+        "book_age_sell": Gate("STALE_BOOK", True, 0.038, 1.5, 1.462, "s", "upbit"),
+        "rate_age": Gate("STALE_RATE", True, 0.4, 60.0, 59.6, "s", "upbit"),
+        "identity": Gate("IDENTITY", True, "likely", "same", None, "word", "DOGE"),
+        "travel_rule": Gate("TRAVEL_RULE", True, "allowed", "allowed", None, "word"),
+        "withdraw": Gate("WALLET_CLOSED", True, "open", "open", None, "word", "binance DOGE"),
+        "deposit": Gate("WALLET_CLOSED", True, "open", "open", None, "word", "upbit DOGE"),
+        "net": Gate("NET_BELOW_MIN", True, net_bps, 30.0, net_bps - 30.0, "bps"),
+        "too_good": Gate("TOO_GOOD", True, net_bps, 1_500.0, 1_500.0 - net_bps, "bps"),
+        "tick": Gate("TICK_COST", True, 35.6, 50.0, 14.4, "bps"),
+        "fees": Gate("FEE_UNKNOWN", True, "known", "known", None, "word"),
+        "depth": Gate("THIN_BOOK", True, 12_000_000.0, 10_000_000.0, 2_000_000.0, "krw"),
     }
-    if failed is None:
-        return found
-    if failed == "NET_BELOW_MIN":
-        shut[failed] = Gate(failed, False, net_bps, 30.0, net_bps - 30.0, "bps")
-    taken = {each.code for each in found}
-    kept = tuple(shut.get(each.code, each) if each.code == failed else each for each in found)
-    return kept if failed in taken else (*kept, shut[failed])
+    shut = {
+        "STALE_BOOK": ("book_age_buy", Gate("STALE_BOOK", False, 3.2, 1.5, -1.7, "s", "gate")),
+        "TICK_COST": ("tick", Gate("TICK_COST", False, 71.0, 50.0, -21.0, "bps")),
+        "IDENTITY": (
+            "identity",
+            Gate("IDENTITY", False, "quarantined", "same", None, "word", "NEIRO"),
+        ),
+        "FENCED": ("deposit", Gate("FENCED", False, "closed", "open", None, "word", "upbit")),
+        "NET_BELOW_MIN": (
+            "net",
+            Gate("NET_BELOW_MIN", False, net_bps, 30.0, net_bps - 30.0, "bps"),
+        ),
+    }
+    if failed is not None:
+        name, found = shut[failed]
+        known[name] = found
+    return tuple(msgspec.structs.replace(each, name=name) for name, each in known.items())
 
 
 def opportunity(
@@ -397,20 +403,21 @@ def explanation(shown: Opportunity | None = None, **given: Any) -> Explanation:
     official, usdt, like = row.kimchi_bps or 0.0, row.usdt_bps or 0.0, row.usdlike_bps or 0.0
     costs = (
         ("buy_fee", -10.0, "account", 7_200_000.0),
-        ("buy_slippage", -0.8, "book", 12.0),
+        ("buy_slippage", -0.8, "binance", 12.0),
+        ("lot", 0.0, "", None),
         ("withdrawal", -0.4, "list", 7_200_000.0),
         ("sell_fee", -5.0, "list", 7_200_000.0),
-        ("sell_slippage", 0.0, "book", 38.0),
+        ("sell_slippage", 0.0, "upbit", 38.0),
         ("tether_fee", -5.0, "list", 7_200_000.0),
-        ("tether_slippage", 0.0, "book", 400.0),
-        ("tether_withdrawal", -0.6, "list", 7_200_000.0),
+        ("tether_slippage", 0.0, "", 400.0),
+        ("return_withdrawal", -0.6, "list", 7_200_000.0),
     )
     left = shown.net_bps - like - sum(bps for _, bps, *_ in costs)
     steps = (
-        Step("official", official, "sum", "USD/KRW 1,387.20", "official", 41_000.0),
-        Step("usdt", -usdt, "part", "1,402.5 / 1,387.20", "upbit", 400.0),
+        Step("headline", official, "sum", "1387.2", "official", 41_000.0),
+        Step("usdt_premium", -usdt, "part", "1402.5", "", 400.0),
         Step("cross", like - official + usdt, "part"),
-        Step("usdlike", like, "sum", "", "book", 38.0),
+        Step("usdlike", like, "sum"),
         *(Step(code, bps, "part", "", name, age) for code, bps, name, age in costs),
         Step("residual", left, "part"),
         Step("net", shown.net_bps, "sum"),
@@ -422,12 +429,16 @@ def explanation(shown: Opportunity | None = None, **given: Any) -> Explanation:
         "levels": (
             LevelUsed("buy", 0.19852, 18_400.0, 1.0),
             LevelUsed("buy", 0.19853, 22_150.0, 0.79),
+            LevelUsed("buy", 0.19854, 31_900.0, 0.0),
             LevelUsed("sell", 281.0, 412_650.0, 0.087),
+            LevelUsed("sell", 280.0, 868_120.0, 0.0),
+            LevelUsed("tether", 1_403.0, 51_200.0, 0.14),
         ),
         "would_pass": (
-            WouldPass("size", shown.net_bps - 3.3, True, {"size_krw": 1_000_000.0}),
-            WouldPass("buy_venue", shown.net_bps + 0.7, True, {"venue": "bybit"}),
-            WouldPass("min_net", shown.net_bps, False, {"min_net_bps": 20.0}),
+            WouldPass("lower_threshold", shown.net_bps, True, {"min_net_bps": 20.0}),
+            WouldPass("smaller_size", shown.net_bps - 3.3, True, {"size_krw": 5_000_000.0}),
+            WouldPass("larger_size", shown.net_bps - 9.7, False, {"size_krw": 50_000_000.0}),
+            WouldPass("other_buy_venue", shown.net_bps + 0.7, True, {"venue": "bybit"}),
         ),
         "premium": row,
         "inputs": {"official": OFFICIAL, "tether": TETHER, "buy_fee_bps": 10.0},
@@ -453,7 +464,7 @@ def near_miss(base: str = "APT", **given: Any) -> NearMiss:
 class FakeMarket:
     """Stands for the market of the desk; every list may be replaced, `tell()` calls listeners."""
 
-    def __init__(self, *, feeds: str = "demo") -> None:
+    def __init__(self, *, feeds: str = "demo", at_ns: int = MOMENT_NS) -> None:
         self.feeds = feeds
         self.state = "off" if feeds == "off" else "running"
         self.reason: str | None = None
@@ -488,12 +499,7 @@ class FakeMarket:
             else ()
         )
         self.venue_rows = tuple(
-            venue(each, state=ChannelState.OFF, reason="feeds_off", valid_books=0)
-            if not on
-            else stale_venue(each)
-            if each is Venue.GATE
-            else venue(each)
-            for each in Venue
+            stale_venue(each) if each is Venue.GATE else venue(each) for each in Venue if on
         )
         self.market_rows = tuple(market(base) for base in (*COINS, TWIN)) if on else ()
         self.network_rows = (
@@ -501,7 +507,16 @@ class FakeMarket:
         )
         self.identity_rows = (identity(),) if on else ()
         shown = ("SUI", "DOGE", "HBAR", "XLM", "XRP", "SOL")
-        self.opportunity_rows = tuple(opportunity(i + 1, b) for i, b in enumerate(shown) if on)
+        self.opportunity_rows = tuple(
+            opportunity(
+                i + 1,
+                b,
+                opened_at_ns=at_ns - (i + 1) * 7_000_000_000,
+                updated_at_ns=at_ns - 100_000_000,
+            )
+            for i, b in enumerate(shown)
+            if on
+        )
         self.refused_rows = (
             (
                 refused(1, "STALE_BOOK", base="AVAX", buy=Venue.GATE),
@@ -522,7 +537,7 @@ class FakeMarket:
             if on
             else ()
         )
-        self.facts = _journal() if on else ()
+        self.facts = _journal(at_ns) if on else ()
         self.closed_rows = (
             (
                 opportunity(
@@ -600,7 +615,7 @@ class FakeMarket:
         limit: int,
         cursor: str | None = None,
         *,
-        status: Status | None = None,
+        status: str | None = None,
         base: str | None = None,
     ) -> tuple[tuple[Opportunity, ...], str | None]:
         found = [
@@ -641,13 +656,13 @@ class FakeMarket:
         self.premium_rows = tuple(_moved(row, shift[row.base], chance) for row in self.premium_rows)
 
 
-def _journal() -> tuple[Fact, ...]:
+def _journal(at_ns: int) -> tuple[Fact, ...]:
     lost = Instrument(Venue.GATE, "AVAX", "USDT")
     return (
-        OpportunityOpened(MOMENT_NS - 1_000_000_000, opportunity(2)),
-        BookRestored(MOMENT_NS - 3_000_000_000, lost, 812.0),
-        BookBroke(MOMENT_NS - 4_000_000_000, lost, "gap"),
-        PairQuarantined(MOMENT_NS - 9_000_000_000, TWIN, Venue.BITHUMB, Venue.GATE, "ratio"),
+        OpportunityOpened(at_ns - 1_000_000_000, opportunity(2)),
+        BookRestored(at_ns - 3_000_000_000, lost, 812.0),
+        BookBroke(at_ns - 4_000_000_000, lost, "gap"),
+        PairQuarantined(at_ns - 9_000_000_000, TWIN, Venue.BITHUMB, Venue.GATE, "ratio"),
     )
 
 
