@@ -40,9 +40,13 @@ class Names:
         row = self._assets.get((venue, ticker))
         return (ticker, 1.0) if row is None else (row.asset, row.multiplier)
 
-    def ticker(self, venue: Venue, asset: str) -> str:
-        """What the venue's wallets call it: there a multiplied ticker does not exist."""
-        return self._tickers.get((venue, asset), asset)
+    def ticker(self, venue: Venue, asset: str) -> str | None:
+        """What the venue's wallets call it; None where they mean another asset by that name.
+
+        Wallets know no multiplied tickers.
+        """
+        ticker = self._tickers.get((venue, asset), asset)
+        return ticker if self.asset(venue, ticker)[0] == asset else None
 
     def rows(self) -> tuple[AssetName, ...]:
         return tuple(sorted(self._assets.values(), key=lambda row: (row.venue, row.ticker)))

@@ -36,7 +36,7 @@ def choose(listed: Listed, policy: Policy, names: Names) -> Choice:
     Favourites first, then the assets of most venues, so that under the limit of one venue the
     same assets fall out everywhere. Rate instruments are watched wherever they are listed.
     """
-    best: dict[str, dict[Venue, tuple[int, Instrument]]] = {}
+    best: dict[str, dict[Venue, tuple[bool, int, Instrument]]] = {}
     chosen: dict[Venue, list[Instrument]] = {venue: [] for venue in listed}
     for venue, markets in listed.items():
         quotes = QUOTES_WATCHED[venue in KOREAN]
@@ -47,8 +47,8 @@ def choose(listed: Listed, policy: Policy, names: Names) -> Choice:
             if instrument in RATE_INSTRUMENTS:
                 chosen[venue].append(instrument)
             elif instrument.quote in quotes and instrument.base not in MONEY:
-                asset, _ = names.asset(venue, instrument.base)
-                place = quotes.index(instrument.quote), instrument
+                asset, multiplier = names.asset(venue, instrument.base)
+                place = multiplier != 1.0, quotes.index(instrument.quote), instrument
                 venues = best.setdefault(asset, {})
                 venues[venue] = min(venues.get(venue, place), place)
     for asset in sorted(best, key=lambda each: (*_rank(each, policy), -len(best[each]), each)):
@@ -58,7 +58,7 @@ def choose(listed: Listed, policy: Policy, names: Names) -> Choice:
         ]  # fmt: skip
         if len(open_venues) > 1:
             for venue in open_venues:
-                chosen[venue].append(best[asset][venue][1])
+                chosen[venue].append(best[asset][venue][-1])
     return {venue: tuple(sorted(found)) for venue, found in chosen.items()}
 
 

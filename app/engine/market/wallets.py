@@ -95,8 +95,8 @@ class Wallets:
         return bool(wallet.networks), wallet.reason
 
     def networks(self, venue: Venue, asset: str) -> tuple[WalletNetwork, ...]:
-        wallet = self._wallets.get(venue)
-        return () if wallet is None else wallet.networks.get(self._names.ticker(venue, asset), ())
+        wallet, ticker = self._wallets.get(venue), self._names.ticker(venue, asset)
+        return () if wallet is None or ticker is None else wallet.networks.get(ticker, ())
 
     def chains(self, venue: Venue, asset: str) -> dict[str, WalletNetwork]:
         """By our name of the chain, without those that we know no name of."""
