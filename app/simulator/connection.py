@@ -10,7 +10,6 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
-from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
@@ -29,6 +28,8 @@ BACKLOG_BYTES_MAX = 32 * 1024 * 1024
 HELD_S = 60.0
 """A timed-out request is held so long before its connection closes."""
 HTTP_IDLE_S = 120.0
+CLOSE_S_MAX = 10.0
+"""For the client's own close frame."""
 FRAMES = {Opcode.TEXT, Opcode.BINARY, Opcode.CONT}
 
 
@@ -56,6 +57,8 @@ class Connection(Outlet, asyncio.Protocol):
         self._now: Callable[[], float] = loop.time
         self._opened_at = self._heard_at = self._sent_at = self._pinged_at = loop.time()
         self._unanswered_since: float | None = None
+        self._left_at: float | None = None
+        """When we sent the close frame: then nothing is heard any more."""
         self._second = (0, 0)
 
     # ---- asyncio -----------------------------------------------------------------------------
@@ -203,7 +206,7 @@ class Connection(Outlet, asyncio.Protocol):
                 self._unanswered_since = None
             elif event.opcode in FRAMES:
                 self._text.append(bytes(event.data))
-                if event.fin:
+                if event.fin and self._left_at is None:
                     text, self._text = b"".join(self._text), []
                     self._hear(text)
         if not self.part.silent:
@@ -211,7 +214,9 @@ class Connection(Outlet, asyncio.Protocol):
             self._write_wire(wire)
         else:
             wire.data_to_send()  # pongs, too, are lost
-        if wire.close_expected() and not self._closing:
+        # after our own close frame theirs is awaited: an early FIN would become an RST
+        answered = self._left_at is None or wire.close_rcvd is not None
+        if wire.close_expected() and answered and not self._closing:
             self._closing = True
             self.transport.close()
 
@@ -251,20 +256,17 @@ class Connection(Outlet, asyncio.Protocol):
         self.part.quit(self, topic)
 
     def close(self, code: int, reason: str = "") -> None:
-        if self._wire is None or self._closing:
+        wire = self._wire
+        if wire is None or self._closing or wire.state is not OPEN:
             return
         self.flush()
-        try:
-            self._wire.send_close(code, reason)
-        except ProtocolError:  # it is closing already
-            self.transport.abort()
-            return
-        self._write_wire(self._wire)
+        wire.send_close(code, reason)
+        self._write_wire(wire)
+        self._left_at = self._now()
         self._forget()
 
     def leave(self, code: int) -> None:
         self.close(code)
-        self.transport.close()
 
     def reset(self) -> None:
         """An RST, as a crashed balancer sends it."""
@@ -293,8 +295,11 @@ class Connection(Outlet, asyncio.Protocol):
             self.transport.close()
         if wire is None or self._closing:
             return
-        if self.transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
+        late = self._left_at is not None and now - self._left_at > CLOSE_S_MAX
+        if late or self.transport.get_write_buffer_size() > BACKLOG_BYTES_MAX:
             self.transport.abort()
+            return
+        if self._left_at is not None:
             return
         quiet_since = max(self._heard_at, self._sent_at)
         silent_s = self._unanswered_since and now - self._unanswered_since

@@ -20,6 +20,8 @@ FENCE_BPS = (250.0, 800.0)
 USDC_COINS = 4
 """So many of the largest coins trade against USDC as well."""
 STEPS_AT_ONCE_MAX = 20
+SETTLED = 12
+"""Updates of each book before the world begins."""
 DRAWN = 8_192
 BUSIEST, QUIETEST = 2.2, 0.35
 """Updates of a coin relative to the usual one."""
@@ -152,7 +154,7 @@ class World:
         self._refresh()
         at_ms = self.paths.minutes[-1].start_ms + MINUTE_MS
         for index, maker in enumerate(self.makers):
-            for _ in range(12):
+            while maker.listing.version < SETTLED or not maker.listing.trades:
                 maker.move(self._fair[index], at_ms)
 
     # ---- time --------------------------------------------------------------------------------
