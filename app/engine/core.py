@@ -162,7 +162,12 @@ class Engine:
         routes = self.board.turned(row, count)
         if row in self._rate_rows:
             routes = self.board.fed(row, at_ns)
-        self.opportunities.turned(routes, at_ns, self._facts, self._commands, counts=True)
+        if routes:
+            self._tell(routes, at_ns, counts=True)
+
+    def _tell(self, routes: list[int], at_ns: int, *, counts: bool) -> None:
+        self.opportunities.turned(routes, at_ns, self._facts, self._commands, counts=counts)
+        self._facts += self.identities.take_facts()
 
     def _touched(self, at_ns: int) -> None:
         """Books that changed beside the one that was answered for."""
@@ -173,12 +178,10 @@ class Engine:
 
     def _judge_active(self, at_ns: int) -> None:
         """What is no book of theirs changed: look at routes that have a row."""
-        turned = self.board.sweep(at_ns, self.opportunities.active())
-        self.opportunities.turned(turned, at_ns, self._facts, self._commands, counts=False)
+        self._tell(self.board.sweep(at_ns, self.opportunities.active()), at_ns, counts=False)
 
     def _judge_all(self, at_ns: int) -> None:
-        turned = self.board.sweep(at_ns)
-        self.opportunities.turned(turned, at_ns, self._facts, self._commands, counts=False)
+        self._tell(self.board.sweep(at_ns), at_ns, counts=False)
 
     def _snapshot(self, event: SnapshotRead) -> int:
         row = self.intake.snapshot(event, self._facts, self._commands)
@@ -234,7 +237,7 @@ class Engine:
                 continue
             changed = True
             if self.board.has(row):
-                self.opportunities.removed(self.board.leave(row), at_ns, self._facts)
+                self._leave(row, at_ns)
             self.board.join(row, instrument, name, multiplier)
             self.board.market(row, self.universe.market(instrument))
         if changed:
@@ -248,8 +251,12 @@ class Engine:
             if self.rack.row(instrument) != row
         ]
         for row in gone:
-            self.opportunities.removed(self.board.leave(row), at_ns, self._facts)
+            self._leave(row, at_ns)
         return bool(gone)
+
+    def _leave(self, row: int, at_ns: int) -> None:
+        self.opportunities.removed(self.board.routes_of_row(row), at_ns, self._facts)
+        self.board.leave(row)
 
     def _settle(self, at_ns: int) -> None:
         """Books came or went."""
@@ -283,7 +290,7 @@ class Engine:
             if instrument.venue in watched and instrument not in watched[instrument.venue]
         ]
         for row, instrument in gone:
-            self.opportunities.removed(self.board.leave(row), at_ns, self._facts)
+            self._leave(row, at_ns)
             self.intake.remove(instrument)
         if gone:
             self._settle(at_ns)

@@ -134,12 +134,11 @@ class Board:
                 self._connect(row, other)
         self._order(asset)
 
-    def leave(self, row: int) -> list[int]:
-        """A book went; its routes, which are gone as well."""
+    def leave(self, row: int) -> None:
+        """A book went, and its routes with it."""
         del self._instruments[row]
         asset = self._assets.pop(row, None)
-        gone = [] if asset is None else self._of_row(row)
-        for r in gone:
+        for r in self.routes_of_row(row):
             for end in ("buy", "sell"):
                 self._disconnect(int(self.live.routes[r][end]), r)
             self.live.routes[r] = np.zeros((), tables.ROUTES)
@@ -148,7 +147,6 @@ class Board:
         self.live.lines[row] = tables.lines(1)[0]
         if asset is not None:
             self._order(asset)
-        return gone
 
     def holds(self, row: int, instrument: Instrument, asset: str | None, multiplier: float) -> bool:
         """Whether the row is on the board as just this."""
@@ -163,6 +161,11 @@ class Board:
 
     def rows(self) -> tuple[int, ...]:
         return tuple(self._instruments)
+
+    def routes_of_row(self, row: int) -> list[int]:
+        line = self.live.lines[row]
+        found: list[int] = line["routes"][: int(line["count"])].tolist()
+        return found
 
     def rows_of(self, asset: str) -> tuple[int, ...]:
         found = [row for row, name in self._assets.items() if name == asset]
@@ -325,18 +328,13 @@ class Board:
             lines[row]["count"] += 1
 
     def _disconnect(self, row: int, r: int) -> None:
-        kept = [each for each in self._of_row(row) if each != r]
+        kept = [each for each in self.routes_of_row(row) if each != r]
         self.live.lines[row]["routes"][: len(kept)] = kept
         self.live.lines[row]["count"] = len(kept)
 
-    def _of_row(self, row: int) -> list[int]:
-        line = self.live.lines[row]
-        found: list[int] = line["routes"][: int(line["count"])].tolist()
-        return found
-
     def _order(self, asset: str) -> None:
         rows = self.rows_of(asset)
-        routes = dict.fromkeys(r for row in rows for r in self._of_row(row))
+        routes = dict.fromkeys(r for row in rows for r in self.routes_of_row(row))
 
         def key(r: int) -> tuple[int, int]:
             buy, sell = self.live.pair(r)

@@ -228,7 +228,7 @@ def _decide(
             route.peaks[place] = net_bps
         route.peaks[place] = max(route.peaks[place], net_bps)
         route.last[place] = net_bps
-        route.updates[place] += 1 if counts else 0
+        route.updates[place] += 1 if counts and code != Code.UNREAD.value else 0
         route.quantity = done.withdrawn * lines[route.buy].multiplier
     route.state = state
     route.reason = code

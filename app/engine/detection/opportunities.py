@@ -136,7 +136,7 @@ class Opportunities:
                 self._second_look(r, at_ns, commands, self._book_age_ns)
 
     def removed(self, routes: Iterable[int], at_ns: int, facts: list[Fact]) -> None:
-        """Their books went."""
+        """Their books are about to go."""
         for r in routes:
             if r in self._live:
                 self._close(r, Code.DELISTED, at_ns, facts)
@@ -201,7 +201,7 @@ class Opportunities:
         if route["state"] == State.REFUSED and route["reason"] == Code.UNREAD:
             self.load(r, at_ns)
             self._board.judge(r, at_ns, counts=counts)
-        if route["state"] == State.LIVE and r not in self._live:
+        if route["state"] != State.NOTHING and r not in self._live and route["code"] == Code.NONE:
             asset = stage.asset(r)
             if not self._identities.judge(asset, int(route["buy"]), int(route["sell"]), at_ns):
                 self._board.bar(r, Code.IDENTITY)
