@@ -5,6 +5,7 @@ Calls block; `Archive` makes them in threads of its own.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -15,6 +16,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from app.archive.batches import Batch
 from app.archive.limits import REQUEST_S_MAX
 from app.archive.tables import TABLES, definition
+
+# What fails is told once, by whoever called.
+for _name in ("clickhouse_connect", "urllib3.connectionpool"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 USER = DATABASE = "kimp"
 PORTS = {"http": 8123, "https": 8443}

@@ -258,8 +258,9 @@ def unpacked(raw: bytes, encoding: str) -> bytes:
 
 
 def main(folder: str) -> None:
-    # Told by the service, not by the terminal that both belong to.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Terminals and supervisors tell all of a group to end: the service does, and then its input.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     os.nice(NICENESS)
     password = sys.stdin.readline().strip()
     settings = "&".join(f"{name}={value}" for name, value in ENGINE.items())

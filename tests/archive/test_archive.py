@@ -231,6 +231,9 @@ async def test_an_occupied_folder_is_told(tmp_path: Path) -> None:
 async def test_the_engine_ends_with_the_service(tmp_path: Path) -> None:
     child = await Child.start(tmp_path)
     assert child.process.stdin is not None
+    for number in (signal.SIGINT, signal.SIGTERM):  # a whole group is told, the service goes first
+        os.kill(child.pid, number)
+    await asyncio.to_thread(Client.connect, Address(None, child.port, child.password))
     child.process.stdin.close()  # as the system does when a process ends
 
     async with asyncio.timeout(10):
