@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import os
 import random
 import signal
 import socket
@@ -36,6 +37,7 @@ PORTS_FIRST, PORTS_LAST = 20_000, 32_000
 """Below those that the system lends to clients."""
 PASSPHRASE = "sim-pass"  # noqa: S105 - a test key, on purpose
 FAILED = 1
+STDIN = 0
 
 
 class NoPorts(Exception):
@@ -182,7 +184,8 @@ async def _serve(
 
 def _outlive(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     """The parent holds the other end of standard input: when it ends, so do we."""
-    while sys.stdin.buffer.read(4_096):
+    # not sys.stdin: its lock, held by a daemon thread, aborts the interpreter at its end
+    while os.read(STDIN, 4_096):
         pass
     loop.call_soon_threadsafe(stop.set)
 

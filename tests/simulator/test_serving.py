@@ -90,6 +90,12 @@ def test_it_dies_with_its_parent() -> None:
         assert running.wait(PATIENCE_S) == 0
 
 
+def test_it_ends_well_while_its_parent_lives() -> None:
+    with process("--with-parent") as (running, _, _):
+        running.terminate()
+        assert running.wait(PATIENCE_S) == 0
+
+
 def test_a_taken_port_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
