@@ -33,7 +33,7 @@ from app.routers import (
 from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
-from app.routers.api import backtests, datasets, docs, identity, studies, tokens, tools
+from app.routers.api import backtests, datasets, docs, fees, identity, studies, tokens, tools
 from app.routers.api import live as live_api
 from app.routers.api import settings as settings_api
 from app.routers.backtesting import live as backtests_live
@@ -62,6 +62,7 @@ ROUTERS = {
     "api.settings": settings_api.router,
     "api.live": live_api.router,
     "api.identity": identity.router,
+    "api.fees": fees.router,
     "api.tools": tools.router,
     "api.tokens": tokens.router,
     "api.docs": docs.router,

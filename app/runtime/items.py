@@ -97,6 +97,15 @@ def _nested(hint: Any) -> tuple[Any, Convert | None]:
     return hint, None
 
 
+def table(name: str, row: type[msgspec.Struct]) -> type[msgspec.Struct]:
+    """The shape of a list of items with the cursor of the next page."""
+    return msgspec.defstruct(
+        name,
+        [("items", GenericAlias(list, (shape(row),))), ("next_cursor", str | None)],
+        frozen=True,
+    )
+
+
 # What the topics of the event stream and the GETs of the API are made of.
 
 

@@ -21,6 +21,8 @@ from app.domain.policy import (
 )
 from app.domain.problems import FieldError, Problem
 from app.domain.venues import Venue
+from app.engine.market.fees import Fees
+from app.engine.market.names import Names
 from app.ledger import identities as ledger
 from app.ledger import queries
 from app.ledger.database import Database
@@ -98,6 +100,16 @@ class Policies:
             for listener in self._listeners:
                 listener(policy)
         return policy
+
+    def names(self) -> tuple[AssetName, ...]:
+        """What tickers really are: people's rows over the shipped ones."""
+        return Names(self.now.names).rows()
+
+    def fees(self) -> tuple[Fee, ...]:
+        """What trades cost: people's fees over the public lists."""
+        fees = Fees()
+        fees.policy(self.now)
+        return fees.all()
 
     async def feeds(self) -> str:
         """demo, live or off, as Settings choose; the environment may say otherwise."""

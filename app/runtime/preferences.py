@@ -24,7 +24,8 @@ from app.texts import formats
 
 Value = str | float | int | bool
 
-TICKER = re.compile(r"[A-Z0-9_.$-]{1,20}")
+# Venues list tickers in any script and case.
+TICKER = re.compile(r"[\w.$-]{1,32}")
 FAVOURITES_MAX = 50
 
 

@@ -26,6 +26,9 @@ class Caller:
     async def post(self, path: str, body: object = None, expect: int = 202) -> Any:
         return self._body(await self.client.post(f"/api/v1{path}", json=body), expect)
 
+    async def put(self, path: str, body: object, expect: int = 200) -> Any:
+        return self._body(await self.client.put(f"/api/v1{path}", json=body), expect)
+
     async def delete(self, path: str, expect: int = 204) -> Any:
         return self._body(await self.client.delete(f"/api/v1{path}"), expect)
 

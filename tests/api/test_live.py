@@ -179,6 +179,41 @@ async def test_only_an_admin_decides(api: Caller, kimp: Running, market: FakeMar
     assert answer.json()["code"] == "scope_missing"
 
 
+async def test_names_are_read_and_set(api: Caller) -> None:
+    shipped = (await api.get("/identities/names", venue="upbit", limit=1000))["items"]
+    assert {"venue": "upbit", "ticker": "TON", "asset": "TOKAMAK", "multiplier": 1.0,
+            "source": "seed", "note": ""} in shipped  # fmt: skip
+    body = {"venue": "upbit", "ticker": "TON", "asset": "TON", "note": "상장 변경"}
+    now = (await api.put("/identities/names", body))["items"]
+    assert [each["asset"] for each in now if each["ticker"] == "TON"] == ["TON"]
+    now = (await api.put("/identities/names", body | {"asset": None}))["items"]
+    assert [each["asset"] for each in now if each["ticker"] == "TON"] == ["TOKAMAK"]
+    for wrong in ({"multiplier": 0}, {"ticker": "A B"}, {"venue": "mtgox"}, {"by": "me"}):
+        problem = await api.put("/identities/names", body | wrong, 422)
+        assert problem["errors"][0]["column"] == next(iter(wrong))
+
+
+async def test_fees_have_a_source_and_a_date(api: Caller) -> None:
+    listed = {(each["venue"], each["quote"]): each for each in (await api.get("/fees"))["items"]}
+    assert listed["upbit", "KRW"]["taker_bps"] == 5.0
+    assert {each["source"] for each in listed.values()} == {"list"}
+    await api.put("/settings/fees.bithumb.taker_bps", {"value": 4})
+    fees = {each["venue"]: each for each in (await api.get("/fees"))["items"]}
+    assert (fees["bithumb"]["taker_bps"], fees["bithumb"]["source"]) == (4.0, "set")
+    assert fees["bithumb"]["as_of"].endswith("Z")
+    await api.put("/settings/fees.bithumb.taker_bps", {"value": None})
+
+
+async def test_a_withdrawal_fee_is_set_and_taken_back(api: Caller) -> None:
+    body = {"venue": "upbit", "asset": "XRP", "network": "XRP", "amount": 0.4}
+    (row,) = (await api.put("/fees/withdrawals", body))["items"]
+    assert (row["amount"], row["source"]) == (0.4, "set")
+    assert (await api.get("/fees/withdrawals"))["items"] == [row]
+    assert (await api.put("/fees/withdrawals", body | {"amount": None}))["items"] == []
+    problem = await api.put("/fees/withdrawals", body | {"amount": -1}, 422)
+    assert problem["errors"][0]["column"] == "amount"
+
+
 WALK = {
     "asks": [[2.5, 3000], [2.501, 5000]],
     "bids": [[3640, 2500], [3639, 9000]],

@@ -27,7 +27,7 @@ from tests.appkit import Running
 OURS = (
     "/datasets", "/backtests", "/sweeps", "/walkforwards",
     "/exchanges", "/markets", "/prices", "/premiums", "/books", "/fx", "/opportunities",
-    "/wallets", "/identities", "/tools",
+    "/wallets", "/identities", "/fees", "/tools",
 )  # fmt: skip
 EXAMPLES = 12
 CHECKS = [
@@ -52,7 +52,7 @@ async def something_to_find(kimp: Running, markets: dict[str, str]) -> None:
 
 
 def test_every_route_is_described() -> None:
-    assert len(OPERATIONS) >= 39
+    assert len(OPERATIONS) >= 44
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])

@@ -37,8 +37,8 @@ def live(stand: Stand, book: Instrument) -> bool:
     return fresh
 
 
-def test_a_venue_that_never_connected_is_off(stand: Stand) -> None:
-    assert state(stand) is ChannelState.OFF
+def test_a_venue_that_never_connected_is_connecting(stand: Stand) -> None:
+    assert state(stand) is ChannelState.CONNECTING
     assert stand.channels.count(Venue.BINANCE) == 0
 
 

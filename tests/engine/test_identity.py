@@ -322,6 +322,25 @@ def test_coins_without_a_shared_network_are_put_aside(stand: Stand) -> None:
     assert "networks=binance SOLANA" in row.evidence
 
 
+def test_prices_speak_after_metadata_too(stand: Stand) -> None:
+    """Wallets come before books: the page shows both, and what was first stays the reason."""
+    stand.wallet(UPBIT, network(UPBIT, "TWIN", "ETH"))
+    stand.wallet(GATE, network(GATE, "TWIN", "SOL"))
+    stand.open(instrument(UPBIT, "TWIN"))
+    stand.open(instrument(GATE, "TWIN"))
+    stand.tick()
+    (row,) = find(stand, "TWIN")
+    assert (row.reason, row.ratio) == ("networks", None)
+    stand.price(UPBIT, "TWIN", 50.0 * TETHER)
+    stand.price(GATE, "TWIN", 5.0)
+    stand.tick()
+    (row,) = find(stand, "TWIN")
+    assert row.reason == "networks"
+    assert row.ratio == pytest.approx(10.0)
+    assert row.implied_krw == pytest.approx(10 * TETHER)
+    assert len(stand.identities.take_facts()) == 1
+
+
 def test_an_unknown_spelling_of_a_network_proves_nothing(stand: Stand) -> None:
     stand.price(GATE, "ACA", 1.0)
     stand.price(BINANCE, "ACA", 1.0)

@@ -9,7 +9,8 @@ from app.domain.policy import AssetName, Fee, Policy, WithdrawalFee
 from app.domain.times import SECOND_NS
 from app.domain.venues import Venue
 from app.engine.market import chains
-from app.engine.market.fees import LISTED_AT_NS, LISTED_BPS, Fees
+from app.engine.market.fees import LISTED_BPS, Fees
+from app.engine.market.seeds import LISTED_AT_NS
 from tests.engine.stand import T0, Stand, network
 
 UPBIT, BITHUMB, BINANCE, OKX, GATE = (
@@ -48,7 +49,14 @@ def test_a_coin_travels_when_both_sides_are_open(stand: Stand) -> None:
 
     back = stand.wallets.between("XRP", UPBIT, BINANCE)
     assert back.open
-    assert back.fee is None, "Upbit says its fees elsewhere; no fee is not a fee of zero"
+    assert (back.fee, back.fee_source) == (0.4, "list"), "where Upbit itself says nothing"
+
+
+def test_no_fee_is_not_a_fee_of_zero(stand: Stand) -> None:
+    stand.wallet(UPBIT, network(UPBIT, "SUI"))
+    stand.wallet(GATE, network(GATE, "SUI"))
+    assert stand.wallets.between("SUI", UPBIT, GATE).open
+    assert stand.wallets.between("SUI", UPBIT, GATE).fee is None
 
 
 def test_the_cheapest_open_network_is_taken(stand: Stand) -> None:
@@ -258,7 +266,8 @@ def test_rows_tell_what_is_known_and_since_when(stand: Stand) -> None:
     assert [row.venue for row in rows] == [BINANCE, UPBIT]
     first, second = rows
     assert (first.fee, first.fee_source, first.minimum) == ("0.20", "venue", "10")
-    assert (second.deposit, second.withdraw, second.fee) == ("open", "closed", None)
+    assert (second.deposit, second.withdraw, second.fee) == ("open", "closed", "0.4")
+    assert second.fee_source == "list"
     assert first.age_ms == 12_000
     assert first.chain == "RIPPLE"
     assert stand.wallets.rows(stand.at_ns, "XRP") == rows

@@ -45,14 +45,14 @@ async def test_with_nothing_set_the_defaults_hold(kept: Kept) -> None:
 async def test_a_changed_setting_becomes_policy_at_once(kept: Kept) -> None:
     put = kept.preferences.put
     await put("detection.min_net_bps", 45, "trader")
-    await put("markets.favourites", "XRP,BTC", "trader")
+    await put("markets.favourites", "XRP,币安人生,kPEPE", "trader")
     await put("detection.size_krw", 5_000_000, "trader")
     await put("markets.per_venue_max", 50, "trader")
     assert len(kept.told) == 4
     policy = kept.told[-1]
     assert policy is kept.policies.now
     assert policy.min_net_bps == 45
-    assert policy.favourites == ("XRP", "BTC")
+    assert policy.favourites == ("XRP", "币安人生", "kPEPE")
     assert policy.size_krw == 5_000_000
     assert policy.sizes_krw == (1e6, 5e6, 1e7, 1e8)
     assert policy.instruments_per_venue_max == 50
@@ -77,7 +77,7 @@ async def test_what_is_no_policy_is_not_told(kept: Kept) -> None:
         ("detection.min_net_bps", "30"),
         ("fees.upbit.taker_bps", -0.1),
         ("markets.favourites", "BTC,BTC"),
-        ("markets.favourites", "btc"),
+        ("markets.favourites", "B/C"),
         ("markets.favourites", "BTC, XRP"),
         ("markets.favourites", ",".join(f"C{number}" for number in range(51))),
         ("feeds", "simulated"),

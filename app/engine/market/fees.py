@@ -7,11 +7,10 @@ premium may turn out better than shown, never worse. A missing fee blocks what n
 from __future__ import annotations
 
 from app.domain.policy import Fee, Policy, WithdrawalFee
-from app.domain.times import SECOND_NS, from_iso
+from app.domain.times import SECOND_NS
 from app.domain.venues import Venue
+from app.engine.market.seeds import LISTED_AT_NS, WITHDRAWALS
 
-LISTED_AT_NS = from_iso("2026-11-01T00:00:00Z")
-"""When the lists below were read."""
 LISTED_BPS: dict[tuple[Venue, str | None], float] = {
     (Venue.UPBIT, "KRW"): 5.0,
     (Venue.UPBIT, None): 25.0,
@@ -30,6 +29,7 @@ ACCOUNT, LIST = "account", "list"
 _LISTED = {
     key: Fee(key[0], key[1], taker_bps, LIST, LISTED_AT_NS) for key, taker_bps in LISTED_BPS.items()
 }
+_LISTED_WITHDRAWALS = {(fee.venue, fee.asset, fee.network): fee for fee in WITHDRAWALS}
 
 
 class Fees:
@@ -58,6 +58,10 @@ class Fees:
     def withdrawal(self, venue: Venue, asset: str, network: str) -> WithdrawalFee | None:
         """What was set by hand or read from the account; asset and network as the venue writes."""
         return self._withdrawals.get((venue, asset, network))
+
+    def listed_withdrawal(self, venue: Venue, asset: str, network: str) -> WithdrawalFee | None:
+        """For networks of which the venue itself says nothing."""
+        return _LISTED_WITHDRAWALS.get((venue, asset, network))
 
     def stale(self, fee: Fee, at_ns: int) -> bool:
         """An account's fee must be read again; a list and a person are shown with their date."""

@@ -127,10 +127,10 @@ class Channels:
         return ChannelState.LOST if connection is None else self._channels[connection].state
 
     def state(self, venue: Venue, at_ns: int) -> ChannelState:
-        """The worst of its channels; off where there never was any."""
+        """The worst of its channels; connecting where there never was any."""
         states = {self._judge(each, at_ns) for each in self._of(venue)}
         if not states:
-            return ChannelState.LOST if venue in self._lost else ChannelState.OFF
+            return ChannelState.LOST if venue in self._lost else ChannelState.CONNECTING
         return next(state for state in _WORST if state in states)
 
     def reason(self, venue: Venue) -> str | None:

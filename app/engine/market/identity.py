@@ -35,7 +35,10 @@ COINS_MIN = 5
 """Common coins that make a median; fewer could all be the odd ones."""
 CONTRACT_CHARS = (6, 30)
 """At least: OKX tells the last six characters only, whole ones are longer than any denomination."""
-ROWS_MAX = 500
+ROWS_MAX = 1_000
+"""Shown at once."""
+SUSPICIONS_MAX = 20_000
+"""Kept; every pair of nine venues with 400 coins each is fewer."""
 FACTS_MAX = 1_000
 CONFIRMED, LIKELY, UNKNOWN, QUARANTINED = "confirmed", "likely", "unknown", "quarantined"
 RATIO, CONTRACT, NETWORKS, PERSON = "ratio", "contract", "networks", "person"
@@ -245,28 +248,37 @@ class Identities:
         if not off or one.venue is other.venue:
             return
         key = pair(asset, one.venue, other.venue)
-        if key in self._decisions or key in self._suspicions:
+        known = self._suspicions.get(key)
+        if key in self._decisions or (known is not None and known.ratio is not None):
             return
+        ratio, implied = self._ratio(one, other, reference)
         korean, abroad = (one, other) if one.venue in KOREAN else (other, one)
-        won, dollars = (price, other_price) if korean is one else (other_price, price)
-        ratio = self._won(korean, _mid(won), reference) / self._won(
-            abroad, _mid(dollars), reference
-        )
-        implied = None
-        if korean.quote == KRW and abroad.quote != KRW:
-            implied = _mid(won) / (_mid(dollars) * self._tethers(abroad.quote))
         evidence = (
             f"ratio={ratio:.4g}",
             *(
-                f"price={each.venue} {_mid(seen):.12g} {QUOTES[each.quote]}"
-                for each, seen in ((korean, won), (abroad, dollars))
+                f"price={each.venue} {_mid(self._price(each)):.12g} {QUOTES[each.quote]}"
+                for each in (korean, abroad)
             ),
             f"reference={'rate' if math.isnan(self.median_krw) else 'median'}",
-            *self._network_evidence(key),
         )
-        self._suspect(
-            key, IdentitySuspicion(*key, RATIO, ratio, implied, reference, evidence, at_ns)
-        )
+        if known is None:
+            more = (*evidence, *self._network_evidence(key))
+            found = IdentitySuspicion(*key, RATIO, ratio, implied, reference, more, at_ns)
+            self._suspect(key, found)
+        else:  # metadata had spoken before there were prices
+            self._suspicions[key] = IdentitySuspicion(
+                *key, known.reason, ratio, implied, reference, (*known.evidence, *evidence),
+                known.since_ns,
+            )  # fmt: skip
+
+    def _ratio(self, one: _Place, other: _Place, reference: float) -> tuple[float, float | None]:
+        """Of the mids, won over dollars; and the rate that they imply, of a pair of both."""
+        korean, abroad = (one, other) if one.venue in KOREAN else (other, one)
+        won, dollars = _mid(self._price(korean)), _mid(self._price(abroad))
+        ratio = self._won(korean, won, reference) / self._won(abroad, dollars, reference)
+        if korean.quote != KRW or abroad.quote == KRW:
+            return ratio, None
+        return ratio, won / (dollars * self._tethers(abroad.quote))
 
     # Metadata
 
@@ -314,8 +326,8 @@ class Identities:
     # What is kept
 
     def _suspect(self, key: Pair, suspicion: IdentitySuspicion) -> None:
-        if len(self._suspicions) >= ROWS_MAX * 10:
-            return
+        if len(self._suspicions) >= SUSPICIONS_MAX:
+            self._forget_one()
         self._suspicions[key] = suspicion
         if key not in self._decisions:
             self.version += 1
@@ -325,6 +337,13 @@ class Identities:
                     suspicion.since_ns, asset, venue, other, suspicion.reason, suspicion
                 )
             )
+
+    def _forget_one(self) -> None:
+        """The oldest of a coin that nobody watches any more; never one that could be reported."""
+        gone = (key for key in self._suspicions if key[0] not in self._places)
+        oldest = next(gone, None)
+        if oldest is not None:
+            del self._suspicions[oldest]
 
     def _row(self, key: Pair) -> IdentityRow:
         asset, venue, other = key

@@ -6,7 +6,8 @@ arbitrage bot, both read in November 2026; multiplied tickers as the venues spel
 
 from __future__ import annotations
 
-from app.domain.policy import AssetName
+from app.domain.policy import AssetName, WithdrawalFee
+from app.domain.times import from_iso
 from app.domain.venues import Venue
 
 _RENAMED: dict[Venue, dict[str, str]] = {
@@ -79,4 +80,35 @@ NAMES: tuple[AssetName, ...] = (
         for venue in Venue
         for ticker, (asset, times) in _MULTIPLIED.items()
     ),
+)
+
+# Of kimP's table (requirements §5.4), dated: what a venue says itself comes first.
+_WITHDRAWALS: dict[Venue, dict[tuple[str, str], float]] = {
+    Venue.UPBIT: {
+        ("XRP", "XRP"): 0.4,
+        ("TRX", "TRX"): 0.9,
+        ("DOGE", "DOGE"): 8.0,
+        ("SOL", "SOL"): 0.009,
+        ("ALGO", "ALGO"): 0.09,
+        ("XLM", "XLM"): 0.005,
+        ("ADA", "ADA"): 0.45,
+        ("AVAX", "AVAX"): 0.01,
+    },
+    Venue.BINANCE: {
+        ("XRP", "XRP"): 0.2,
+        ("TRX", "TRX"): 1.0,
+        ("DOGE", "DOGE"): 4.0,
+        ("SOL", "SOL"): 0.001,
+        ("XLM", "XLM"): 0.01,
+        ("ADA", "ADA"): 0.8,
+        ("ATOM", "ATOM"): 0.02,
+        ("AVAX", "AVAXC"): 0.008,
+    },
+}
+LISTED_AT_NS = from_iso("2026-11-01T00:00:00Z")
+"""When these lists were read."""
+WITHDRAWALS: tuple[WithdrawalFee, ...] = tuple(
+    WithdrawalFee(venue, asset, network, amount, "list", LISTED_AT_NS)
+    for venue, amounts in _WITHDRAWALS.items()
+    for (asset, network), amount in amounts.items()
 )

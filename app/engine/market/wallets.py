@@ -202,11 +202,13 @@ class Wallets:
         )
 
     def _fee(self, venue: Venue, network: WalletNetwork) -> tuple[float | None, str]:
-        """People's word first, then the venue's."""
-        kept = self._fees.withdrawal(venue, network.asset, network.network)
-        if kept is not None:
-            return kept.amount, kept.source
-        return (None, "") if network.fee is None else (number(network.fee), VENUE)
+        """People's word first, then the venue's, then a list's."""
+        place = venue, network.asset, network.network
+        kept = self._fees.withdrawal(*place)
+        if kept is None and network.fee is not None:
+            return number(network.fee), VENUE
+        kept = kept or self._fees.listed_withdrawal(*place)
+        return (None, "") if kept is None else (kept.amount, kept.source)
 
     def _row(self, venue: Venue, each: WalletNetwork, read_at_ns: int, at_ns: int) -> NetworkRow:
         fee, source = self._fee(venue, each)

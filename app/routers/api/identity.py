@@ -1,4 +1,4 @@
-"""Identities: /api/v1/identities. Reading needs the scope read, deciding needs admin."""
+"""Identities: /api/v1/identities, what tickers really are. Deciding needs the scope admin."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain import live
-from app.domain.policy import Verdict
+from app.domain.policy import AssetName, Verdict
 from app.domain.problems import Problem
+from app.domain.venues import Venue
 from app.routers.api import examples_live as examples
-from app.routers.api.asked import NAME_PATTERN
+from app.routers.api.asked import NAME_PATTERN, Number
 from app.routers.api.encode import answer, answers, refusals
 from app.routers.api.live import Base, Cursor, Limit, listed, page
 from app.runtime import items
 from app.runtime.desk import desk
-from app.runtime.policy import NOTE_LENGTH_MAX
+from app.runtime.policy import MULTIPLIER_MAX, NOTE_LENGTH_MAX
+from app.runtime.preferences import TICKER
 from app.security.guard import needs
 from app.security.principal import Principal
 
@@ -31,6 +33,12 @@ router = APIRouter(
 )
 
 
+Note = Annotated[str, Field(max_length=NOTE_LENGTH_MAX, pattern=NAME_PATTERN)]
+Ticker = Annotated[str, Field(pattern=f"^{TICKER.pattern}$")]
+
+_NAME = AssetName(Venue.BINANCE, "1000PEPE", "PEPE", 1000.0, "seed", "")
+
+
 class Decision(BaseModel):
     """Whether the two tickers are one asset."""
 
@@ -39,7 +47,7 @@ class Decision(BaseModel):
     )
 
     verdict: Verdict
-    note: Annotated[str, Field(max_length=NOTE_LENGTH_MAX, pattern=NAME_PATTERN)] = ""
+    note: Note = ""
 
 
 @router.get(
@@ -61,6 +69,61 @@ async def identities(
         if base in {None, row.base} and not (open_only and row.decision is not None)
     )
     return page(rows, limit, cursor)
+
+
+class NewName(BaseModel):
+    """What a venue's ticker really is; asset null goes back to what is shipped."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"venue": "binance", "ticker": "1000PEPE", "asset": "PEPE", "multiplier": 1000}
+            ]
+        },
+    )
+
+    venue: Venue
+    ticker: Ticker
+    asset: Ticker | None
+    multiplier: Annotated[Number, Field(gt=0, le=MULTIPLIER_MAX)] = 1.0
+    note: Note = ""
+
+
+@router.get(
+    "/names",
+    summary="What tickers really are",
+    responses=listed(AssetName, "Shipped rows and people's over them", _NAME),
+)
+async def names(
+    request: Request, venue: Venue | None = None, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
+    """A ticker in no row has its own name. multiplier: units of the asset in one of the ticker."""
+    rows = desk(request).market.policies.names()
+    return page((row for row in rows if venue in {None, row.venue}), limit, cursor)
+
+
+@router.put(
+    "/names",
+    summary="Say what a ticker really is",
+    responses=listed(AssetName, "The venue's rows as they now stand", _NAME)
+    | refusals("malformed_json"),
+)
+async def put_name(
+    request: Request, body: NewName, principal: Annotated[Principal, Depends(needs("admin"))]
+) -> Response:
+    """The next word on the same ticker replaces the last."""
+    policies = desk(request).market.policies
+    await policies.set_name(
+        body.venue,
+        body.ticker,
+        body.asset,
+        by=principal.name,
+        multiplier=body.multiplier,
+        note=body.note,
+    )
+    rows = [row for row in policies.names() if row.venue is body.venue]
+    return page(rows, len(rows) or 1, None)
 
 
 @router.post(

@@ -48,11 +48,8 @@ Base = Annotated[
 
 def listed(row: type[msgspec.Struct], description: str, example: msgspec.Struct) -> Responses:
     """What a list gives, for the documentation."""
-    item = items.shape(row)
-    shape = msgspec.defstruct(
-        f"{item.__name__.removesuffix('Item')}List",
-        [("items", list[item]), ("next_cursor", str | None)],  # type: ignore[valid-type]
-    )
+    name = items.shape(row).__name__.removesuffix("Item")
+    shape = items.table(f"{name}List", row)
     return answers(200, shape, description, shape([items.item(example)], None))
 
 
