@@ -145,9 +145,8 @@ def _would_pass(
             there = look(stage, other)
             buy, sell = stage.pair(other)
             venue = buy.venue if same == "sell" else sell.venue
-            passes = stage.routes[other]["code"] == Code.NONE and bool(
-                least <= there.done.net_bps <= most
-            )
+            passes = int(stage.routes[other]["code"]) == Code.NONE
+            passes = passes and least <= there.done.net_bps <= most
             found.append(_changed(name, there.done.net_bps, passes, {"venue": venue.value}))
     return tuple(found)
 

@@ -51,7 +51,7 @@ def look(stage: Stage, r: int, size_krw: float | None = None) -> Look:
         stage.tops, stage.lines, stage.routes, stage.rules, r, size
     )
     net_bps = gross_bps if isnan(done.net_bps) else done.net_bps
-    return Look(Terms(*terms), Loop(*done), net_bps, gross_bps, tick_bps, too_small)
+    return Look(Terms(*terms), Loop(*done), net_bps, gross_bps, tick_bps, bool(too_small))
 
 
 def route_id(stage: Stage, r: int) -> str:
@@ -189,7 +189,7 @@ def gates(stage: Stage, r: int, seen: Look, money: Money, at_ns: int) -> tuple[G
             _word_gate("travel_rule", Code.TRAVEL_RULE, word, "allowed", passed=not barred,
                        detail=transfer.detail if barred else "")
         )  # fmt: skip
-    found += _flow_gates(transfer, buy, sell, route["known_until_ns"] < at_ns)
+    found += _flow_gates(transfer, buy, sell, old=int(route["known_until_ns"]) < at_ns)
     net_bps = seen.net_bps
     found += [
         _least("net", Code.NET_BELOW_MIN, net_bps, float(rule["min_net_bps"]), "bps"),
@@ -235,7 +235,7 @@ def _rate_gate(stage: Stage, r: int, seen: Look, money: Money, at_ns: int) -> Ga
     return Gate(code.name, passed, age_s, limit_s, margin, "s", where, name="rate_age")
 
 
-def _flow_gates(transfer: Transfer, buy: Instrument, sell: Instrument, old: bool) -> list[Gate]:
+def _flow_gates(transfer: Transfer, buy: Instrument, sell: Instrument, *, old: bool) -> list[Gate]:
     found: list[Gate] = []
     way = transfer.way
     ways = (("withdraw", way.withdraw, buy.venue), ("deposit", way.deposit, sell.venue))

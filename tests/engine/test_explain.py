@@ -1,0 +1,241 @@
+"""Explanations and rows: every number adds up, every refusal names value, limit and distance."""
+
+from __future__ import annotations
+
+import random
+from itertools import permutations
+
+import msgspec
+import pytest
+
+from app.domain.events import RateRead
+from app.domain.facts import CandidateRefused, OpportunityClosed, OpportunityOpened
+from app.domain.live import Explanation, Gate
+from app.domain.markets import Flow
+from app.engine.detection.codes import Code
+from tests.engine.builders import (
+    BINANCE,
+    BITHUMB,
+    BYBIT,
+    KUCOIN,
+    OKX,
+    SECOND,
+    UPBIT,
+    World,
+    fair,
+    market,
+)
+
+VENUES = (UPBIT, BITHUMB, BINANCE, OKX, BYBIT, KUCOIN)
+
+
+def busy(seed: int) -> World:
+    """Six venues with premiums of all sizes, some wallets shut, one book too thin."""
+    chance = random.Random(seed)
+    world = market(*VENUES)
+    world.wallets(OKX, withdraw=Flow.CLOSED)
+    world.wallets(BITHUMB, deposit=Flow.UNKNOWN)
+    for _ in range(60):
+        world.at_ns += SECOND // 50
+        venue = chance.choice(VENUES)
+        if chance.random() < 0.1:
+            fair_thin(world, chance)
+        fair(world, venue, premium=chance.gauss(0.0, 0.012))
+    return world
+
+
+def fair_thin(world: World, chance: random.Random) -> None:
+    mid = 2.5 * (1.0 + chance.gauss(0.0, 0.01))
+    levels = ([(mid - 0.001, 100.0), (mid - 0.002, 100.0)], [(mid + 0.001, 100.0)])
+    world.levels(BYBIT, "XRP", levels)
+
+
+def everything(world: World) -> list[Explanation]:
+    rows = (*world.views.live(world.at_ns), *world.views.refused(world.at_ns))
+    found = [world.views.explain(row.id, world.at_ns) for row in rows]
+    assert all(found)
+    return [each for each in found if each is not None]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_bars_sum_to_the_net_of_every_row(seed: int) -> None:
+    explained = 0
+    for found in everything(busy(seed)):
+        if not found.steps:
+            assert found.opportunity.code == "THIN_BOOK" or any(
+                gate.name == "depth" and not gate.passed for gate in found.opportunity.gates
+            )
+            continue
+        explained += 1
+        sums = [step for step in found.steps if step.kind == "sum"]
+        parts = [step.bps for step in found.steps if step.kind == "part"]
+        assert sums[-1].code == "net"
+        assert sums[-1].bps == pytest.approx(found.opportunity.net_bps, abs=1e-9)
+        assert sums[0].bps + sum(parts) == pytest.approx(sums[-1].bps, abs=0.01)
+        assert len({step.code for step in found.steps}) == len(found.steps)
+    assert explained > 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_identity_holds_on_every_row(seed: int) -> None:
+    world = busy(seed)
+    rows = world.views.premiums(world.at_ns)
+    assert len(rows) == len(list(permutations(VENUES, 2)))
+    with_won = 0
+    for row in rows:
+        if row.direction == "flat":
+            assert row.usdlike_bps is None
+            assert row.kimchi_bps is None
+            assert row.usdt_bps is None
+            continue
+        with_won += 1
+        assert row.raw_bps is None, "won and dollars are never compared as they stand"
+        assert row.kimchi_bps is not None
+        assert row.usdlike_bps is not None
+        assert row.usdt_bps is not None
+        left = 1.0 + row.kimchi_bps / 1e4
+        right = (1.0 + row.usdlike_bps / 1e4) * (1.0 + row.usdt_bps / 1e4)
+        assert abs(left - right) < 1e-9
+    assert with_won == 16
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_code_of_a_refusal_is_that_of_its_first_failing_gate(seed: int) -> None:
+    """Gates are made a second time for people: they must say what the kernel decided."""
+    world = busy(seed)
+    for row in world.views.live(world.at_ns):
+        assert all(gate.passed for gate in row.gates)
+    refused = world.views.refused(world.at_ns)
+    assert refused
+    for row in refused:
+        failed = [gate for gate in row.gates if not gate.passed]
+        assert failed, row.code
+        assert row.code == min((gate.code for gate in failed), key=lambda code: Code[code])
+        assert all(names_its_distance(gate) for gate in row.gates)
+
+
+def names_its_distance(gate: Gate) -> bool:
+    if gate.unit == "word":
+        return isinstance(gate.value, str) and isinstance(gate.limit, str)
+    assert isinstance(gate.value, float)
+    assert isinstance(gate.limit, float)
+    assert gate.margin is not None
+    # A book's age may be fine while the book is not.
+    whole = gate.code not in {"BOOK_INVALID", "CHANNEL_STALE", "NO_RATE", "MINIMUM", "BELOW_LOT"}
+    return gate.passed == (gate.margin >= 0.0) if whole and gate.name != "depth" else True
+
+
+def test_the_names_of_gates_stand_in_their_order() -> None:
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    (row,) = world.views.live(world.at_ns)
+    assert [gate.name for gate in row.gates] == [
+        "book_age_buy", "book_age_sell", "rate_age", "identity", "travel_rule", "withdraw",
+        "deposit", "net", "too_good", "tick", "fees", "depth",
+    ]  # fmt: skip
+
+
+def test_levels_show_what_is_taken() -> None:
+    world = market()
+    mid = 3_500.0 * 1.012
+    world.levels(
+        UPBIT, "XRP", ([(mid, 1_000.0), (mid - 1, 1_500.0), (mid - 2, 9_000.0)], [(mid + 1, 9.0)])
+    )
+    found = everything(world)[0]
+    sold = [level for level in found.levels if level.side == "sell"]
+    assert [level.share for level in sold[:2]] == [1.0, 1.0]
+    assert 0.0 < sold[2].share < 1.0
+    taken = sum(level.share * level.quantity for level in sold)
+    arrived = found.inputs["arrived"]
+    assert taken == pytest.approx(arrived)
+    steps = {step.code: step for step in found.steps}
+    assert steps["sell_slippage"].bps < 0.0
+    assert steps["sell_slippage"].detail.endswith(" 3")
+    assert steps["withdrawal"].detail == "0.2 XRP"
+    assert steps["buy_fee"].source == "set"
+
+
+def test_the_ladder_shows_each_size_with_what_it_nets() -> None:
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    found = everything(world)[0]
+    sizes = [each.size_krw for each in found.ladder]
+    assert sizes == sorted(sizes)
+    assert {1_000_000.0, 10_000_000.0, 100_000_000.0} <= set(sizes)
+    asked = next(each for each in found.ladder if each.size_krw == 10_000_000.0)
+    assert asked.net_bps == found.opportunity.net_bps
+    small = next(each for each in found.ladder if each.size_krw == 500_000.0)
+    assert small.net_bps is not None
+    assert small.net_bps < found.opportunity.net_bps, "fixed costs weigh more on a small size"
+
+
+def test_what_would_pass_is_computed_on_the_same_books() -> None:
+    world = market(UPBIT, BINANCE, OKX)
+    world.wallets(OKX, withdraw=Flow.CLOSED)
+    fair(world, OKX, premium=-0.004)
+    fair(world, UPBIT, premium=0.012)
+    row = next(row for row in world.views.refused(world.at_ns) if row.buy_venue is OKX
+               and row.sell_venue is UPBIT)  # fmt: skip
+    found = world.views.explain(row.id, world.at_ns)
+    assert found is not None
+    other = next(each for each in found.would_pass if each.code == "other_buy_venue")
+    assert other.passes
+    assert other.values == {"venue": "binance"}
+    there = next(each for each in world.views.live(world.at_ns) if each.buy_venue is BINANCE
+                 and each.sell_venue is UPBIT)  # fmt: skip
+    assert other.net_bps == pytest.approx(there.net_bps)
+
+
+def test_without_the_official_rate_the_bars_begin_at_the_tether_basis() -> None:
+    world = market()
+    for source in ("one", "two"):
+        world.take(RateRead(world.at_ns, source, 1_390.0 if source == "one" else 1_500.0))
+    fair(world, UPBIT, premium=0.012)
+    found = everything(world)[0]
+    assert found.premium.kimchi_bps is None
+    assert found.premium.realizable_bps is not None, "the loop never needs it"
+    assert found.steps[0].code == "usdlike"
+
+
+def test_evidence_stands_still_while_the_market_moves_on() -> None:
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    row = world.views.live(world.at_ns)[0]
+    began = world.engine.evidence(row.id)
+    world.wait(0.2)
+    fair(world, UPBIT, premium=0.02)
+    now = world.views.explain(row.id, world.at_ns)
+    assert now is not None
+    assert began is not None
+    assert now.opportunity.net_bps > began.opportunity.net_bps + 50
+    assert world.engine.evidence(row.id) == began
+    world.wait(0.2)
+    fair(world, UPBIT)
+    assert world.views.live(world.at_ns) == ()
+    assert world.views.explain(row.id, world.at_ns) == began, "a closed one as it began"
+    assert began.at_ns == row.opened_at_ns
+    assert world.views.explain("o-999", world.at_ns) is None
+
+
+def test_only_the_last_captures_are_kept() -> None:
+    world = market()
+    for _ in range(300):
+        fair(world, UPBIT, premium=0.012)
+        fair(world, UPBIT)
+        world.at_ns += 1_000_000
+    assert world.engine.evidence("o-1") is None
+    assert world.engine.evidence("o-300") is not None
+    assert len(world.engine.opportunities._kept) <= 256
+
+
+def test_everything_told_can_be_written_down() -> None:
+    world = busy(1)
+    kinds = OpportunityOpened | OpportunityClosed | CandidateRefused
+    told = [fact for fact in world.facts if isinstance(fact, kinds)]
+    assert told
+    for fact in told:
+        assert msgspec.json.decode(msgspec.json.encode(fact), type=type(fact)) == fact
+    for found in everything(world):
+        text = msgspec.json.encode(found)
+        assert len(text) < 64 * 1024
+        assert msgspec.json.decode(text, type=Explanation) == found
