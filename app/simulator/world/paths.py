@@ -28,8 +28,10 @@ PREMIUM_SIGMA = 0.004
 PREMIUM_S = 7_200.0
 LEVEL_BPS, LEVEL_S = 9.0, 240.0
 NOISE_BPS, NOISE_S = 2.0, 6.0
-JUMPS_PER_S = 0.18
+JUMPS_PER_S = 0.3
 """Over the whole market, of any deviation of one coin at one venue."""
+JUMPS_AT_FIRST = 4
+"""Under way when the world begins."""
 KOREAN_JUMPS = 6.0
 """How much more often a venue in won jumps than another: its holders cannot leave quickly."""
 JUMP_BPS = ((50.0, 35.0), (90.0, 50.0))
@@ -93,6 +95,8 @@ class Paths:
         self.steps = 0
         self.jumped: list[tuple[int, int]] = []
         """(coin, venue) since last taken: their books move at once."""
+        for _ in range(JUMPS_AT_FIRST):
+            self._jump()
         self.minutes: list[Minute] = []
         self._remember(at_ms)
         self._open_minute(at_ms // MINUTE_MS * MINUTE_MS)
@@ -125,15 +129,18 @@ class Paths:
         self.level += fresh[1] * (LEVEL_BPS * math.sqrt(2 * STEP_S / LEVEL_S)) * self.korean
         self.jump *= self.jump_decay
         if self.random.random() < JUMPS_PER_S * STEP_S:
-            coin = int(self.random.integers(shape[0] - self.calm))
-            weights = np.where(self.korean, KOREAN_JUMPS, 1.0)
-            venue = int(self.random.choice(shape[1], p=weights / weights.sum()))
-            least, beyond = JUMP_BPS[int(self.korean[venue])]
-            size = least + self.random.exponential(beyond)
-            self.jump[coin, venue] += size if self.random.random() < UPWARD else -size
-            life_s = self.random.uniform(*JUMP_S[int(self.korean[venue])])
-            self.jump_decay[coin, venue] = math.exp(-STEP_S / life_s)
-            self.jumped.append((coin, venue))
+            self._jump()
+
+    def _jump(self) -> None:
+        coin = int(self.random.integers(len(self.jump) - self.calm))
+        weights = np.where(self.korean, KOREAN_JUMPS, 1.0)
+        venue = int(self.random.choice(len(weights), p=weights / weights.sum()))
+        least, beyond = JUMP_BPS[int(self.korean[venue])]
+        size = least + self.random.exponential(beyond)
+        self.jump[coin, venue] += size if self.random.random() < UPWARD else -size
+        life_s = self.random.uniform(*JUMP_S[int(self.korean[venue])])
+        self.jump_decay[coin, venue] = math.exp(-STEP_S / life_s)
+        self.jumped.append((coin, venue))
 
     def _money(self) -> None:
         one, two, three, four = self.random.standard_normal(4).tolist()
