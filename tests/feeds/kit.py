@@ -19,7 +19,7 @@ from app.runtime.feeds.clock import Clock
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.feeds import Feeds
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 E_ = TypeVar("E_", bound=Event)
 
 
@@ -68,11 +68,17 @@ class Taken:
         return self.of(kind)[count - 1]
 
 
-async def until(holds: Callable[[], bool], what: str = "") -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not holds():
-            await asyncio.sleep(0.005)
-    assert holds(), what
+async def until(
+    holds: Callable[[], bool],
+    what: str | Callable[[], object] = "",
+    patience_s: float = PATIENCE_S,
+) -> None:
+    """Wait for it; after the patience of a test, say what was missing."""
+    ends_s = time.monotonic() + patience_s
+    while not holds():
+        if time.monotonic() > ends_s:
+            raise AssertionError(f"not within {patience_s} s: {what() if callable(what) else what}")
+        await asyncio.sleep(0.005)
 
 
 Reply = tuple[int, Mapping[str, str], bytes]

@@ -263,18 +263,22 @@ async def test_other_instruments_take_over_without_touching_other_shards() -> No
 
 
 async def test_a_book_is_subscribed_anew_on_the_same_socket_once_in_a_while() -> None:
-    okx, taken = Venue.OKX, Taken()
+    okx, taken, clock = Venue.OKX, Taken(), FastClock(20)
     stage = upbit([])
-    async with staged(stage), feeding({okx: stage}, taken) as feeds:
+    async with staged(stage), feeding({okx: stage}, taken, clock=clock) as feeds:
         feeds.do(Watch(okx, (coin(okx),)))
         opened = await taken.until(ConnectionOpened)
         await until(lambda: len(stage.heard) == 1)
+        began_ns = clock.at_ns()
+        feeds.do(Resubscribe(opened.connection, coin(okx)))
+        await until(lambda: len(stage.heard) == 3)
         for _ in range(3):
             feeds.do(Resubscribe(opened.connection, coin(okx)))
-        await until(lambda: len(stage.heard) == 3)
         feeds.do(Resubscribe(opened.connection, coin(okx, "ETH")))
+        await until(lambda: len(stage.heard) == 5)
+        assert clock.at_ns() - began_ns >= 5e9, "later, and not left out"
         await asyncio.sleep(0.05)
-        assert [b"unsubscribe" in frame for frame in stage.heard] == [False, True, False]
+        assert [b"unsubscribe" in frame for frame in stage.heard] == [0, 1, 0, 1, 0]
 
 
 async def test_messages_in_several_frames_are_whole_messages() -> None:

@@ -20,11 +20,15 @@ class Clocks:
     """Where no call tells the time, the `Date` of every answer does; this only passes it on."""
 
     def __init__(self, station: Station) -> None:
+        self._is_suspect = False
         self.poll = Poll(station.clock, self.round, every_s=CLOCK_S, retry_s=RETRY_S)
         self._station = station
 
     async def round(self) -> bool:
         request = self._station.exchange.ask_time()
+        if self._is_suspect and request is None:
+            request = self._station.exchange.ask_markets()[0]
+        self._is_suspect = False
         if request is not None:
             try:
                 for _ in range(CLOCK_SAMPLES):
@@ -34,6 +38,11 @@ class Clocks:
                 log.warning("clock_not_read", venue=self._station.venue, reason=str(error))
                 return False
         return self.tell()
+
+    def suspect(self) -> None:
+        """What streams does not fit what we know of the clock: look now."""
+        self._is_suspect = True
+        self.poll.soon()
 
     def tell(self) -> bool:
         station = self._station
@@ -46,6 +55,8 @@ class Clocks:
     async def _sample(self, request: Request) -> None:
         rest = self._station.rest
         answer = await rest.ask(request)
+        if rest.exchange.ask_time() is None:
+            return  # its `Date` was read on the way
         at_ns = self._station.clock.at_ns()
         for event in rest.events(request, answer):
             if isinstance(event, ServerTime):

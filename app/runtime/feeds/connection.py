@@ -32,7 +32,8 @@ class Connection:
         self._replacement: str | None = None
         self._retry_at_ns = 0
         self._failures = 0
-        self._resubscribed: dict[Instrument, int] = {}
+        self._broken: dict[Instrument, None] = {}
+        """Books that are to be subscribed anew, in the order in which they broke."""
 
     @property
     def is_connected(self) -> bool:
@@ -55,15 +56,21 @@ class Connection:
             self.replace("instruments")
 
     def resubscribe(self, instrument: Instrument) -> None:
+        """At once, or as soon as it was not done a moment ago: nobody asks a second time."""
+        self._broken[instrument] = None
+        self._mend()
+
+    def _mend(self) -> None:
         line, station = self.line, self._station
-        if line is None or instrument not in line.instruments:
-            return
         at_ns = station.clock.at_ns()
-        if at_ns - self._resubscribed.get(instrument, 0) < seconds_ns(RESUBSCRIBED_S):
-            return
-        self._resubscribed[instrument] = at_ns
-        ticket = Ticket(at_ns, f"r{line.number}-{at_ns}")
-        line.send(station.exchange.resubscribe(instrument, station.channel, ticket))
+        for instrument in list(self._broken):
+            if line is None or instrument not in line.instruments:
+                del self._broken[instrument]  # the next line starts its books anew anyway
+            elif at_ns - line.resubscribed.get(instrument, 0) >= seconds_ns(RESUBSCRIBED_S):
+                del self._broken[instrument]
+                line.resubscribed[instrument] = at_ns
+                ticket = Ticket(at_ns, f"r{line.number}-{at_ns}")
+                line.send(station.exchange.resubscribe(instrument, station.channel, ticket))
 
     async def run(self) -> None:
         try:
@@ -137,6 +144,7 @@ class Connection:
                 return reason
             if line.has_messages:
                 self._succeeded(line, at_ns)
+            self._mend()
             if line.is_old(at_ns):
                 self._replacement = self._replacement or "old"
             if self._replacement is not None and at_ns >= self._retry_at_ns:

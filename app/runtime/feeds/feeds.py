@@ -14,7 +14,7 @@ from app.domain.venues import Venue
 from app.exchanges.contract import Exchange, Names
 from app.exchanges.signing import Keys
 from app.net.egress import Egress
-from app.net.http import Http
+from app.net.http import TOTAL_S_MAX, Http
 from app.runtime.feeds import endpoints as places
 from app.runtime.feeds.clock import Clock
 from app.runtime.feeds.counts import Counts
@@ -36,7 +36,7 @@ class Feeds:
     """take: called on the loop, once for each event, never from within `do`.
 
     endpoints: of the venues to connect to, and of no others. channels: where settings chose
-    another book channel than the venue's first.
+    another book channel than the venue's first. patience_s: for one REST answer.
     """
 
     def __init__(
@@ -49,11 +49,12 @@ class Feeds:
         fx_urls: Sequence[str] = (),
         channels: Mapping[Venue, str] | None = None,
         clock: Clock | None = None,
+        patience_s: float = TOTAL_S_MAX,
     ) -> None:
         self.clock = clock or Clock()
         self._take = take
         self._egress = Egress()
-        self._http = Http(self._egress)
+        self._http = Http(self._egress, total_s=patience_s)
         self._inbox = Inbox(take, self.clock)
         self._numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
@@ -117,19 +118,13 @@ class Feeds:
 
     def updated(self, venue: Venue, received_ns: int, exchange_at_ns: int) -> None:
         """A book of this venue has changed. exchange_at_ns: 0 where the venue gave no time."""
-        station = self.venues[venue].station
-        tally = station.tally
-        tally.updates.add(received_ns)
-        if exchange_at_ns and received_ns > station.snapshots_until_ns:
-            offset = station.rest.skew.offset
-            skew_ns = offset.offset_ns if offset is not None else 0
-            tally.delays.add(received_ns + skew_ns - exchange_at_ns, received_ns)
+        self.venues[venue].updated(received_ns, exchange_at_ns)
 
     def _made(
         self, exchange: Exchange, endpoint: Endpoint, channel: str | None, keys: Keys | None
     ) -> VenueFeed:
         places.allow(self._egress, exchange, endpoint)
-        rest = Rest(exchange, endpoint, self._http, self.clock, keys, Names(exchange), lambda: None)
+        rest = Rest(exchange, endpoint, self._http, self.clock, keys, Names(exchange), _nobody_yet)
         feed = VenueFeed(
             Station(
                 exchange=exchange,
@@ -143,7 +138,7 @@ class Feeds:
                 number=lambda: next(self._numbers),
             )
         )
-        rest.set_clock = feed.clocks.tell
+        rest.set_clock = feed.clock_was_set
         return feed
 
     async def _rates_kept_up(self) -> None:
@@ -153,3 +148,8 @@ class Feeds:
             except Exception:
                 log.exception("rates_failed")
             await self.clock.sleep(RETRY_S)
+
+
+def _nobody_yet(by_ns: int) -> None:
+    """Nothing is asked before the venue's feed is there."""
+    raise AssertionError(by_ns)

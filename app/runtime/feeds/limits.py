@@ -27,6 +27,8 @@ SNAPSHOTS_S = 3.0
 """So long after a connection opened, its books are as old as their last change."""
 HELD_MAX = 20_000
 """Frames of a connection that has not taken over yet."""
+WATCH_S = 0.25
+"""How long a choice of instruments stands before it is acted on."""
 RESUBSCRIBED_S = 5.0
 """One instrument is subscribed anew at most so often."""
 
@@ -48,6 +50,12 @@ CLOCK_S = 300.0
 RETRY_S = 15.0
 CLOCK_SAMPLES = 3
 CLOCK_SAMPLE_S = 0.2
+SET_BACK_NS = 500 * MS_NS
+SUSPECT_NS = 2_000 * MS_NS
+SUSPECT_MAX = 20
+SUSPECT_S = 5.0
+"""So many books in a row whose own time is so far from ours: the clocks are compared at once,
+but not more often than this."""
 ASKED_BOOKS_MAX = 512
 ASKING_AT_ONCE = 4
 BUDGET_WAIT_S_MAX = 60.0

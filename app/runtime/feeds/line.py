@@ -40,6 +40,8 @@ class Line:
         self.opened_at_ns = 0
         self.ended = asyncio.Event()
         """The socket is gone, or its inbox ran over."""
+        self.resubscribed: dict[Instrument, int] = {}
+        """When each was last subscribed anew."""
         self._reason = ""
         self._station = station
         self._lane = Lane(

@@ -28,7 +28,7 @@ class VenueError(Exception):
 
 @dataclass(slots=True)
 class Rest:
-    """set_clock: called when the venue's clock turns out to be another than we knew."""
+    """set_clock: called with the difference when the venue's clock is another than we knew."""
 
     exchange: Exchange
     endpoint: Endpoint
@@ -36,7 +36,7 @@ class Rest:
     clock: Clock
     keys: Keys | None
     names: Names
-    set_clock: Callable[[], object]
+    set_clock: Callable[[int], object]
     budget: Budget = field(init=False)
     skew: Skew = field(default_factory=Skew)
 
@@ -88,8 +88,11 @@ class Rest:
     def heard(self, answer: Answer, at_ns: int, theirs_ns: int, resolution_ns: int) -> None:
         """at_ns: our time when the answer was complete."""
         sent_ns = at_ns - (answer.received_ns - answer.sent_ns)
+        before = self.skew.offset
         if self.skew.read(sent_ns, at_ns, theirs_ns, resolution_ns):
-            self.set_clock()
+            now = self.skew.offset
+            assert now is not None
+            self.set_clock(0 if before is None else now.offset_ns - before.offset_ns)
 
     async def _admitted(self, request: Request, urgent: bool) -> None:
         while True:

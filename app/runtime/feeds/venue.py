@@ -10,11 +10,19 @@ import structlog
 from app.domain.markets import Instrument
 from app.domain.times import MS_NS
 from app.runtime.feeds.asking import Asking
+from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.clocks import Clocks
 from app.runtime.feeds.connection import Connection
 from app.runtime.feeds.counts import Counts
 from app.runtime.feeds.discovery import Discovery
-from app.runtime.feeds.limits import RETRY_S
+from app.runtime.feeds.limits import (
+    RETRY_S,
+    SET_BACK_NS,
+    SUSPECT_MAX,
+    SUSPECT_NS,
+    SUSPECT_S,
+    WATCH_S,
+)
 from app.runtime.feeds.shards import reshard
 from app.runtime.feeds.station import Station
 from app.runtime.feeds.wallets import Wallets
@@ -30,10 +38,14 @@ class VenueFeed:
         self.discovery = Discovery(station)
         self.wallets = Wallets(station)
         self.clocks = Clocks(station)
+        self._suspect = 0
+        self._suspect_from_ns = 0
         self.asking = Asking(station)
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._wanted: tuple[Instrument, ...] = ()
+        self._choosing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         for work in (self.discovery.poll.run, self._wallets_and_clock, self.asking.run):
@@ -41,13 +53,26 @@ class VenueFeed:
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *self._connections.values(), *self._leaving]
+        if self._choosing is not None:
+            tasks.append(self._choosing)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._connections.clear()
 
     def watch(self, instruments: tuple[Instrument, ...]) -> None:
-        """These from now on; connections that carry the right ones already stay as they are."""
+        """These before long; as every venue's list arrives, the choice changes several times."""
+        self._wanted = instruments
+        if self._choosing is None:
+            self._choosing = asyncio.get_running_loop().create_task(self._watch_soon())
+
+    async def _watch_soon(self) -> None:
+        await self.station.clock.sleep(WATCH_S)
+        self._choosing = None
+        self._watch(self._wanted)
+
+    def _watch(self, instruments: tuple[Instrument, ...]) -> None:
+        """Connections that carry the right instruments already stay as they are."""
         carried = list(self._connections)
         size = self.station.exchange.limits.instruments_per_connection
         shards = reshard([one.instruments for one in carried], instruments, size)
@@ -71,6 +96,33 @@ class VenueFeed:
             if connection.line is not None and connection.line.number == number:
                 return connection
         return None
+
+    def updated(self, received_ns: int, exchange_at_ns: int) -> None:
+        """A book has changed. Many times in a row that cannot be: a clock was set."""
+        station = self.station
+        tally = station.tally
+        tally.updates.add(received_ns)
+        if not exchange_at_ns or received_ns <= station.snapshots_until_ns:
+            return
+        offset = station.rest.skew.offset
+        skew_ns, error_ns = offset if offset is not None else (0, 0)
+        delay_ns = received_ns + skew_ns - exchange_at_ns
+        tally.delays.add(delay_ns, received_ns)
+        if offset is None or -error_ns - SUSPECT_NS <= delay_ns <= error_ns + SUSPECT_NS:
+            self._suspect = 0
+            return
+        self._suspect += 1
+        if self._suspect >= SUSPECT_MAX and received_ns >= self._suspect_from_ns:
+            self._suspect = 0
+            self._suspect_from_ns = received_ns + seconds_ns(SUSPECT_S)
+            self.clocks.suspect()
+
+    def clock_was_set(self, by_ns: int) -> None:
+        """Set back, its whole books would seem older than those that stand: start them anew."""
+        self.clocks.tell()
+        if by_ns < -SET_BACK_NS:
+            for connection in self._connections:
+                connection.replace("clock set back")
 
     def counts(self, at_ns: int) -> Counts:
         station = self.station
