@@ -74,10 +74,10 @@ class Http:
             raise Unanswered("broken", type(broken).__name__) from broken
 
     async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self._client.cookies.clear()
         request = self._client.build_request(
             method, url, headers=dict(headers), content=body or None
         )
-        self._client.cookies.clear()
         sent_ns = time.monotonic_ns()
         response = await self._client.send(request, stream=True)
         received_ns = time.monotonic_ns()

@@ -46,6 +46,7 @@ class WebSocket(WSListener):
         self._on_message = on_message
         self._parts: list[bytes] = []
         self._size = 0
+        self._is_partial = False
         self._transport: WSTransport | None = None
         self._end: asyncio.Task[None] | None = None
 
@@ -89,11 +90,12 @@ class WebSocket(WSListener):
             if frame.fin:
                 self._on_message(frame.get_payload_as_bytes())
             else:
+                self._is_partial = True
                 self._keep(transport, frame.get_payload_as_bytes())
-        elif kind == WSMsgType.CONTINUATION:
+        elif kind == WSMsgType.CONTINUATION and self._is_partial:
             if self._keep(transport, frame.get_payload_as_bytes()) and frame.fin:
                 whole = b"".join(self._parts)
-                self._parts, self._size = [], 0
+                self._parts, self._size, self._is_partial = [], 0, False
                 self._on_message(whole)
         elif kind == WSMsgType.PONG:
             self.pongs += 1
@@ -110,7 +112,7 @@ class WebSocket(WSListener):
         if self._size <= MESSAGE_BYTES_MAX:
             return True
         self.reason = "message too large"
-        self._parts, self._size = [], 0
+        self._parts, self._size, self._is_partial = [], 0, False
         transport.disconnect(False)
         return False
 
