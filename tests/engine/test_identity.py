@@ -123,8 +123,13 @@ def test_only_the_odd_one_of_three_is_put_aside(stand: Stand) -> None:
     assert reportable(stand, "TWIN", UPBIT, BINANCE)
     assert not reportable(stand, "TWIN", UPBIT, GATE)
     assert not reportable(stand, "TWIN", BINANCE, GATE)
-    implied = {row.other: row.implied_krw for row in find(stand, "TWIN")}
-    assert implied[GATE] is not None
+    rows = {row.id: row for row in find(stand, "TWIN")}
+    assert rows["TWIN:upbit-gate"].ratio == pytest.approx(1 / 8)
+    assert rows["TWIN:upbit-gate"].implied_krw == pytest.approx(TETHER / 8)
+    assert rows["TWIN:binance-gate"].ratio == pytest.approx(1 / 8), (
+        "the first venue's over the other's"
+    )
+    assert rows["TWIN:binance-gate"].implied_krw is None
 
 
 def test_two_dollar_venues_and_two_won_venues_are_compared_too(stand: Stand) -> None:

@@ -251,13 +251,14 @@ class Identities:
         known = self._suspicions.get(key)
         if key in self._decisions or (known is not None and known.ratio is not None):
             return
+        if _ORDER[other.venue] < _ORDER[one.venue]:
+            one, other = other, one
         ratio, implied = self._ratio(one, other, reference)
-        korean, abroad = (one, other) if one.venue in KOREAN else (other, one)
         evidence = (
             f"ratio={ratio:.4g}",
             *(
                 f"price={each.venue} {_mid(self._price(each)):.12g} {QUOTES[each.quote]}"
-                for each in (korean, abroad)
+                for each in (one, other)
             ),
             f"reference={'rate' if math.isnan(self.median_krw) else 'median'}",
         )
@@ -272,13 +273,13 @@ class Identities:
             )  # fmt: skip
 
     def _ratio(self, one: _Place, other: _Place, reference: float) -> tuple[float, float | None]:
-        """Of the mids, won over dollars; and the rate that they imply, of a pair of both."""
-        korean, abroad = (one, other) if one.venue in KOREAN else (other, one)
-        won, dollars = _mid(self._price(korean)), _mid(self._price(abroad))
-        ratio = self._won(korean, won, reference) / self._won(abroad, dollars, reference)
-        if korean.quote != KRW or abroad.quote == KRW:
+        """Of the mids, in the order of `Venue`: won over dollars in a pair that has both, and then
+        the rate that they imply."""
+        mid, other_mid = _mid(self._price(one)), _mid(self._price(other))
+        ratio = self._won(one, mid, reference) / self._won(other, other_mid, reference)
+        if one.quote != KRW or other.quote == KRW:
             return ratio, None
-        return ratio, won / (dollars * self._tethers(abroad.quote))
+        return ratio, mid / (other_mid * self._tethers(other.quote))
 
     # Metadata
 
