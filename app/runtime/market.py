@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from msgspec.structs import replace
 
 from app.archive.archive import Archive
 from app.books.rack import Rack
@@ -50,6 +51,7 @@ from app.runtime.streams.hub import Hub
 from app.runtime.trading.session import Session
 from app.runtime.trading.signals import Signals
 from app.runtime.venues import venue_rows
+from app.texts.coins import korean_name
 
 log = structlog.get_logger("kimp.market")
 
@@ -335,7 +337,8 @@ class Market:
         return venue_rows(run.engine, run.feeds, self.outside.venues, time.time_ns())
 
     def markets(self) -> tuple[MarketRow, ...]:
-        return () if self._run is None else self._run.views.markets(time.time_ns())
+        rows = () if self._run is None else self._run.views.markets(time.time_ns())
+        return tuple(replace(row, korean_name=korean_name(row.base)) for row in rows)
 
     def networks(self, asset: str | None = None) -> tuple[NetworkRow, ...]:
         return () if self._run is None else self._run.views.networks(time.time_ns(), asset)
