@@ -34,10 +34,11 @@ class WithdrawalFee(msgspec.Struct, frozen=True):
 
 
 class Verdict(StrEnum):
-    """What a person said about a pair of tickers."""
+    """What a person said about a pair of tickers. open: the last word is undone."""
 
     SAME = "same"
     DIFFERENT = "different"
+    OPEN = "open"
 
 
 class IdentityDecision(msgspec.Struct, frozen=True):

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from app.domain.policy import AssetName, IdentityDecision, IdentitySuspicion, WithdrawalFee
+from app.domain.policy import (
+    AssetName,
+    IdentityDecision,
+    IdentitySuspicion,
+    Verdict,
+    WithdrawalFee,
+)
 from app.domain.venues import Venue
 from app.ledger import rows
 from app.ledger.tables import (
@@ -39,12 +45,13 @@ def put_decision(conn: sa.Connection, feeds: str, decision: IdentityDecision) ->
 
 
 def list_decisions(conn: sa.Connection, feeds: str) -> list[IdentityDecision]:
-    """The newest of each pair in one market, demo or live; oldest first."""
+    """The newest of each pair in one market, demo or live, unless it was undone; oldest first."""
     table = identity_decisions
     newest = _newest(
         table, table.c.base, table.c.venue, table.c.other, where=table.c.feeds == feeds
     )
-    return [_decision(row) for row in conn.execute(newest)]
+    found = (_decision(row) for row in conn.execute(newest))
+    return [each for each in found if each.verdict is not Verdict.OPEN]
 
 
 def decisions_of(

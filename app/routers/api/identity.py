@@ -143,11 +143,15 @@ async def decide(
     body: Decision,
     principal: Annotated[Principal, Depends(needs("admin"))],
 ) -> Response:
-    """`same` ends the quarantine, `different` makes it final; the next word replaces the last."""
+    """`same` ends the quarantine, `different` makes it final, `open` undoes what was said; the next
+    word replaces the last."""
     market = desk(request).market
-    await market.decide(identity_id, body.verdict, by=principal.name, note=body.note)
     row = next((row for row in market.identities() if row.id == identity_id), None)
     if row is None:
         raise Problem("not_found")
-    decided = msgspec.structs.replace(row, decision=body.verdict, decided_by=principal.name)
+    await market.decide(identity_id, body.verdict, by=principal.name, note=body.note)
+    if body.verdict is Verdict.OPEN:
+        decided = msgspec.structs.replace(row, decision=None, decided_by=None)
+    else:
+        decided = msgspec.structs.replace(row, decision=body.verdict, decided_by=principal.name)
     return answer(items.identity_item(decided))
