@@ -22,8 +22,9 @@ from app.routers.backtesting.summary import on_synthetic
 from app.routers.dashboard_live import context
 from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
+from app.routers.watching.past import continued, history
 from app.routers.watching.showing import showing
-from app.routers.watching.tape import tape
+from app.routers.watching.tape import LEADER, leader, tape
 from app.runtime.desk import Desk, desk
 from app.runtime.streams.board import chosen as chosen_of
 from app.security.guard import page
@@ -93,8 +94,13 @@ async def dashboard_page(request: Request, part: str | None = None) -> Response:
 @router.get("/live/series")
 async def series(request: Request, hours: Annotated[int, Query(ge=1, le=8_760)] = 6) -> Response:
     """The leader's premium: float64 columns time [epoch s], kimchi, usdt, usdlike, realizable."""
-    memory = showing(desk(request).hub).memory
-    columns = memory.series(time.time() - hours * 3_600)
+    here, since_s = desk(request), time.time() - hours * 3_600
+    columns = showing(here.hub).memory.series(since_s)
+    lead = leader(here.market.premiums((LEADER,)))
+    if here.market.archive is not None and lead is not None:
+        before = await history(here.market.archive, lead, int(since_s * NS))
+        if before is not None:
+            columns = continued(before, columns)
     body = b"".join(column.tobytes() for column in columns)
     return Response(body, media_type="application/octet-stream")
 

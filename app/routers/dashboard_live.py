@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -126,8 +127,9 @@ class DashboardResting(DashboardLive):
 
     def __call__(self, market: Market) -> None:
         super().__call__(market)
-        memory = self._showing.memory
-        if memory.look(market, self._showing.beat(market).at_ns):
+        memory, at_ns = self._showing.memory, time.time_ns()
+        self._showing.past.tend(market.archive, at_ns)
+        if memory.look(market, at_ns):
             self._hub.signal(PAGE, "tick", memory.newest())
 
 

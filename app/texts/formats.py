@@ -135,12 +135,13 @@ def age(lang: str, seconds: float | None) -> str:
 
 
 def micros(value: float | None) -> str:
-    """A latency in µs as it is read: 3.1 µs, 400 µs, 1.7 ms."""
+    """A latency in µs as it is read: 3.1 µs, 400 µs, 1.7 ms, 42 ms, 1.8 s."""
     if value is None:
         return NONE
-    if value < 1000:
-        return f"{number(value, 1 if value < 9.95 else 0)} µs"
-    return f"{number(value / 1000, 1)} ms"
+    for unit, divisor in (("µs", 1.0), ("ms", 1e3)):
+        if value < 999.5 * divisor:
+            return f"{number(value / divisor, 1 if value < 9.95 * divisor else 0)} {unit}"
+    return f"{number(value / 1e6, 1)} s"
 
 
 def duration(lang: str, seconds: float | None) -> str:

@@ -32,7 +32,10 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One coin. net: at the chosen size; profit_krw: the same in won; drawn: its tape."""
+    """One coin. net: at the chosen size; profit_krw: the same in won; drawn: its tape.
+
+    percentile: of the last day, or of `minutes` of it; month: of 30 days; 0..100.
+    """
 
     row: PremiumRow
     name: str | None
@@ -42,6 +45,7 @@ class Line:
     net: float | None
     profit_krw: float | None
     percentile: float | None
+    month: float | None
     minutes: int
     drawn: TapeDrawing
     age_s: float | None
@@ -102,9 +106,12 @@ def _board(beat: Beat, chosen: Chosen) -> Board:
 
 
 def _line(beat: Beat, chosen: Chosen, row: PremiumRow, scale: Axis) -> Line:
-    memory, market = beat.showing.memory, beat.markets.get(row.base)
+    memory, past, market = beat.showing.memory, beat.showing.past, beat.markets.get(row.base)
     gain = net(row, chosen.size_krw)
-    span = memory.span(row.base, chosen.home.value)
+    span = past.span(row) or memory.span(row.base, chosen.home.value)
+    day, month = past.percentiles(row)
+    if day is None:
+        day = memory.percentile(row.base, chosen.home.value, row.usdlike_bps)
     into = row.sell_venue in KOREAN
     won, dollars = (row.sell_bid, row.buy_ask) if into else (row.buy_ask, row.sell_bid)
     there = row.buy_venue if into else row.sell_venue
@@ -118,7 +125,8 @@ def _line(beat: Beat, chosen: Chosen, row: PremiumRow, scale: Axis) -> Line:
         tick_bps=row.tick_bps,
         net=gain,
         profit_krw=None if gain is None else gain * chosen.size_krw / 10_000,
-        percentile=memory.percentile(row.base, chosen.home.value, row.usdlike_bps),
+        percentile=day,
+        month=month,
         minutes=span.minutes if span else 0,
         drawn=drawing.tape(
             scale,
@@ -141,7 +149,7 @@ def money(price: float | None, market: MarketRow | None, venue: Venue) -> Money:
     tick_bps = market.tick_bps.get(venue.value) if market else None
     if not tick_bps:
         return Money(formats.price(price), "")
-    decades = round(math.log10(price * tick_bps / 10_000) - 0.15)
+    decades = math.floor(math.log10(price * tick_bps / 10_000) + 0.05)
     if decades <= 0:
         return Money(formats.number(price, -decades), "")
     written = formats.number(price)

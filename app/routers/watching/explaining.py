@@ -60,7 +60,9 @@ def note(step: Step) -> tuple[str, dict[str, object]]:
     if step.code in {"headline", "usdt_premium"} and words:
         return step.code, {"rate": formats.number(_figure(words[0]), 2)}
     if step.code.endswith("_slippage") and len(words) == 2:
-        return "slippage", {"price": formats.price(_figure(words[0])), "n": int(words[1])}
+        price = _figure(words[0])
+        shown = formats.price(None if price is None else float(f"{price:.7g}"))
+        return "slippage", {"price": shown, "n": int(words[1])}
     if step.code.endswith("_fee"):
         return "fee", {"source": step.source}
     if step.code.endswith("withdrawal") and words:

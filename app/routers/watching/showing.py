@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from app.domain.live import MarketRow, PremiumRow, PriceRow
+from app.domain.live import MarketRow, NetworkRow, PremiumRow, PriceRow
 from app.routers.watching.memory import Memory
+from app.routers.watching.past import Past
 from app.routers.watching.routes import Best
 from app.routers.watching.steady import Orders
 from app.runtime.streams.hub import Hub
@@ -27,10 +28,13 @@ class Showing:
 
     def __init__(self) -> None:
         self.memory = Memory()
+        self.past = Past()
         self.best = Best()
         self.orders = Orders()
         self._markets: dict[str, MarketRow] = {}
         self._markets_ns = 0
+        self._networks: tuple[NetworkRow, ...] = ()
+        self._networks_ns = 0
 
     def beat(self, market: Market) -> Beat:
         return Beat(self, market, time.time_ns())
@@ -40,6 +44,17 @@ class Showing:
             self._markets = {row.base: row for row in market.markets()}
             self._markets_ns = at_ns
         return self._markets
+
+    def networks(self, market: Market, at_ns: int) -> tuple[NetworkRow, ...]:
+        """Of all assets: they are read every five minutes, and there may be thousands."""
+        if at_ns - self._networks_ns > MARKETS_NS or not self._networks:
+            self._networks = market.networks()
+            self._networks_ns = at_ns
+        return self._networks
+
+    def renew(self) -> None:
+        """Somebody has changed what is kept here: the next beat reads it anew."""
+        self._markets_ns = 0
 
 
 class Beat:
@@ -70,6 +85,10 @@ class Beat:
     @cached_property
     def markets(self) -> Mapping[str, MarketRow]:
         return self.showing.markets(self.market, self.at_ns)
+
+    @cached_property
+    def networks(self) -> tuple[NetworkRow, ...]:
+        return self.showing.networks(self.market, self.at_ns)
 
     @cached_property
     def favourites(self) -> frozenset[str]:

@@ -42,12 +42,11 @@ class Steady:
 
 
 def _passed(order: Sequence[str], values: Mapping[str, float]) -> list[str]:
-    """Insertion by the one before: a row climbs while it is ahead by enough."""
+    """Each row goes before the first one that it is ahead of by enough; the others keep theirs."""
     moved: list[str] = []
     for key in order:
-        at = len(moved)
-        while at and values[key] - values[moved[at - 1]] >= PASSES_BPS:
-            at -= 1
+        floor = values[key] - PASSES_BPS
+        at = next((i for i, other in enumerate(moved) if values[other] <= floor), len(moved))
         moved.insert(at, key)
     return moved
 

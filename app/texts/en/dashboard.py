@@ -41,6 +41,7 @@ TEXTS: dict[str, str] = {
     "col.flows": "Out, in",
     "col.percentile": "Pct",
     "col.percentile.title": "share of the time for which the USDT basis was lower",
+    "percentile.month": "over 30 days: {n}",
     "percentile.of": "of the last {span}",
     "col.coin_route": "Coin, route",
     "col.net": "Net bps",

@@ -41,6 +41,7 @@ TEXTS: dict[str, str] = {
     "col.flows": "출금·입금",
     "col.percentile": "분위",
     "col.percentile.title": "테더 기준 프리미엄이 지금보다 낮았던 시간의 비율",
+    "percentile.month": "30일 기준 {n}",
     "percentile.of": "최근 {span} 기준",
     "col.coin_route": "코인·경로",
     "col.net": "순 bps",
