@@ -12,14 +12,13 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
 
 from app.__main__ import main
-from app.routers import dashboard_live, opportunities, opportunities_live, tape_live
 from app.runtime.desk import Desk
 from tests.pages.live_rows import FakeMarket
 
@@ -30,7 +29,6 @@ def install() -> None:
     """From now on every app that is created has the fake market on its desk."""
     from app import main as house
 
-    house.ROUTERS.setdefault("opportunities", opportunities.router)
     create = house.create_app
 
     def created(settings: Any) -> house.Kimp:
@@ -41,7 +39,7 @@ def install() -> None:
         async def lifespan(here: FastAPI) -> AsyncIterator[Any]:
             async with inner(here) as state:
                 market = FakeMarket(feeds="off" if KIND == "off" else "demo", at_ns=time.time_ns())
-                app.state.desk = put(app.state.desk, market)
+                app.state.desk = put(app.state.desk, market, house.LIVE)
                 beats = asyncio.create_task(beat(market))
                 yield state
                 beats.cancel()
@@ -52,14 +50,9 @@ def install() -> None:
     house.create_app = created
 
 
-def put(desk: Desk, market: FakeMarket) -> Desk:
+def put(desk: Desk, market: FakeMarket, live: Iterable[Any]) -> Desk:
     """The same desk with another market, whose listeners are the pages'."""
-    for live in (
-        *tape_live.LIVE,
-        *dashboard_live.LIVE,
-        *opportunities_live.LIVE,
-    ):
-        made = live(desk.hub)
+    for made in (part(desk.hub) for part in live):
         market.listen(made.hz, made)
     return dataclasses.replace(desk, market=market)  # type: ignore[arg-type]
 

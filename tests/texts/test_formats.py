@@ -129,3 +129,19 @@ def test_a_direction_is_a_word_only_where_the_figure_has_a_sign() -> None:
     assert f.direction(0.006, 2) == "up"
     assert f.direction(-3) == "down"
     assert f.direction(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("us", "written"),
+    [
+        (None, "–"),
+        (3.14, "3.1 µs"),
+        (42.0, "42 µs"),
+        (999.6, "1.0 ms"),
+        (1_700.0, "1.7 ms"),
+        (41_600.0, "42 ms"),
+        (1_711_300.0, "1.7 s"),
+    ],
+)
+def test_a_latency_has_the_unit_in_which_it_is_read(us: float | None, written: str) -> None:
+    assert f.micros(us) == written
