@@ -11,7 +11,7 @@ import numpy as np
 
 from app.books.alignment import NONE, Rule, State, Verdict, judge_delta, judge_snapshot
 from app.books.compiled import compiled
-from app.books.ladder import ASKS, BIDS, TOP, Floats, put
+from app.books.ladder import ASKS, BIDS, PRICE, QUANTITY, TOP, Floats, put_below
 from app.books.outcomes import BROKE, OTHER, SAME, UNKNOWN
 from app.books.tops import Records, ladder_of, settle
 
@@ -54,8 +54,8 @@ def replace(
     for side in (BIDS, ASKS):
         base, held = 2 * side * SCRATCH, bids if side == BIDS else asks
         for i in range(held):
-            ladder.prices[side, held - 1 - i] = levels[base + i]
-            ladder.quantities[side, held - 1 - i] = levels[base + SCRATCH + i]
+            ladder.levels[side, held - 1 - i, PRICE] = levels[base + i]
+            ladder.levels[side, held - 1 - i, QUANTITY] = levels[base + SCRATCH + i]
         ladder.counts[side] = held
         ladder.horizon[side] = -np.inf
     record.state[1] = offered
@@ -92,8 +92,10 @@ def amend(
     ladder = ladder_of(tops, levels, row)
     for side in (BIDS, ASKS):
         base, count = 2 * side * SCRATCH, bids if side == BIDS else asks
+        hint = ladder.counts[side]
         for i in range(count):
-            put(ladder, side, levels[base + i], levels[base + SCRATCH + i])
+            price, quantity = levels[base + i], levels[base + SCRATCH + i]
+            hint = put_below(ladder, side, price, quantity, hint)
     record.state[1] = last
     _told(tops, row, last, exchange_ns, at_ns)
     is_deep = True

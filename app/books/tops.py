@@ -49,10 +49,8 @@ class Cell(NamedTuple):
     def ladder(self) -> Ladder:
         record = self.tops[self.row]
         start, room = int(record["start"]), int(record["levels_max"])
-        middle, end = start + 2 * room, start + 4 * room
         return Ladder(
-            self.levels[start:middle].reshape(2, room),
-            self.levels[middle:end].reshape(2, room),
+            self.levels[start : start + 4 * room].reshape(2, room, 2),
             self.tops["held"][self.row],
             self.tops["horizon"][self.row],
         )
@@ -82,10 +80,8 @@ def alone(rule: Rule, levels_max: int) -> Cell:
 def ladder_of(tops: Records, levels: Floats, row: int) -> Ladder:
     """The ladder of a row, as `Cell.ladder` gives it."""
     start, room = tops[row].start, tops[row].levels_max
-    middle, end = start + 2 * room, start + 4 * room
     return Ladder(
-        levels[start:middle].reshape((2, room)),
-        levels[middle:end].reshape((2, room)),
+        levels[start : start + 4 * room].reshape((2, room, 2)),
         tops[row].held,
         tops[row].horizon,
     )
