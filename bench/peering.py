@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,24 @@ def install() -> str | None:
     sys.path.insert(0, str(ROOT))
     import dev
 
-    wanted = (ROOT / "bench" / "peers" / "requirements.txt").read_text().splitlines()
+    folder = ROOT / "bench" / "peers"
+    texts = [(folder / name).read_text() for name in ("requirements.txt", "compiled.txt")]
     stamp = PEERS / ".installed"
-    if stamp.is_file() and stamp.read_text() == "\n".join(wanted):
+    if stamp.is_file() and stamp.read_text() == "".join(texts):
         return None
     if not PYTHON.exists():
         dev.call(sys.executable, "-m", "venv", "--without-pip", PEERS)
+    reason = _installed(texts[0].splitlines(), dev.os.environ)
+    if reason is not None:
+        return reason
+    # Beside the others, so that no compiler's absence keeps those away.
+    reason = _installed([line for text in texts for line in text.splitlines()], dev.os.environ)
+    stamp.write_text("".join(texts))
+    return None if reason is None else f"without those that need a C compiler: {reason}"
+
+
+def _installed(wanted: list[str], environment: Mapping[str, str]) -> str | None:
+    """None, or why not."""
     command = [ROOT / ".venv" / "bin" / "uv", "pip", "install", "-q", "--python", PYTHON]
     packages = [line for line in wanted if line and not line.startswith("#")]
     done = subprocess.run(
@@ -34,11 +47,10 @@ def install() -> str | None:
         text=True,
         timeout=INSTALL_S_MAX,
         check=False,
-        env={**dev.os.environ, "UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1"},
+        env={**environment, "UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1"},
     )
     if done.returncode:
         return done.stderr.strip().splitlines()[-1][:200] if done.stderr else "not installable"
-    stamp.write_text("\n".join(wanted))
     return None
 
 
