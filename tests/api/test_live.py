@@ -163,6 +163,8 @@ async def test_a_person_decides_about_a_pair(api: Caller, market: FakeMarket) ->
     decided = await api.post(f"/identities/{row.id}", body, 200)
     assert decided["decision"] == "different"
     assert decided["decided_by"]
+    undone = await api.post(f"/identities/{row.id}", {"verdict": "open"}, 200)
+    assert (undone["decision"], undone["decided_by"]) == (None, None)
     wrong = await api.post(f"/identities/{row.id}", {"verdict": "maybe"}, 422)
     assert wrong["errors"][0]["column"] == "verdict"
     more = await api.post(f"/identities/{row.id}", body | {"force": True}, 422)

@@ -150,8 +150,9 @@ async def decide(
     if row is None:
         raise Problem("not_found")
     await market.decide(identity_id, body.verdict, by=principal.name, note=body.note)
+    row = next((each for each in market.identities() if each.id == identity_id), row)
     if body.verdict is Verdict.OPEN:
-        decided = msgspec.structs.replace(row, decision=None, decided_by=None)
+        decided = msgspec.structs.replace(row, decision=None, decided_by=None, decided_at_ns=None)
     else:
         decided = msgspec.structs.replace(row, decision=body.verdict, decided_by=principal.name)
     return answer(items.identity_item(decided))
