@@ -125,17 +125,27 @@ def create_app(settings: Settings) -> Kimp:
 @asynccontextmanager
 async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Desk, None]:
     """Open what the desk needs in order, close it in reverse."""
+    desk = _lay_desk(settings, metrics)
+    await desk.accounts.open()
+    await desk.work.start()
+    await desk.market.start()
+    clock = timetable(desk)
+    clock.start()
+    try:
+        yield desk
+    finally:
+        desk.hub.close()
+        clock.shutdown(wait=False)
+        await desk.market.stop()
+        await desk.work.stop()
+        await desk.db.close()
+
+
+def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
+    """Make every part and join it to those that it speaks to. Nothing is opened yet."""
     db = Database.open(settings.database_url)
     hub = Hub()
     preferences = Preferences(db)
-    accounts = Accounts(
-        db,
-        mode=settings.mode,
-        public_url=settings.public_url,
-        admin_password=settings.admin_password,
-        api_token=settings.api_token,
-        expel=hub.expel,
-    )
     work = Workbench(
         db,
         hub,
@@ -149,28 +159,20 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         settings.clickhouse_url,
         settings.dask_scheduler,
     )
-    latency = Latency()
-    metrics.watch(hub, work.seats)
-    work.listen(metrics.note)
-    work.listen(live.Live(hub))
-    work.listen(backtests_live.listener(hub))
-    fx_fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
-    market = Market(
-        db,
-        hub,
-        Policies(db, preferences, fx_fixed=fx_fixed, fx_sources=len(_fx_urls(settings))),
-        latency,
-        outside(settings),
-    )
-    metrics.add(LatencyRows(latency))
-    metrics.add(MarketRows(market, market.counts))
-    for part in (made(hub) for made in LIVE):
-        market.listen(part.hz, part)
-    desk = Desk(
+    market = _market(settings, db, hub, preferences)
+    _join(hub, work, market, metrics)
+    return Desk(
         db=db,
         hub=hub,
         work=work,
-        accounts=accounts,
+        accounts=Accounts(
+            db,
+            mode=settings.mode,
+            public_url=settings.public_url,
+            admin_password=settings.admin_password,
+            api_token=settings.api_token,
+            expel=hub.expel,
+        ),
         preferences=preferences,
         market=market,
         health=Health(probes(db, settings.data_dir, work.seats, depended)),
@@ -183,19 +185,25 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         data_dir=settings.data_dir,
         started_at_ns=time.time_ns(),
     )
-    await accounts.open()
-    await work.start()
-    await market.start()
-    clock = timetable(desk)
-    clock.start()
-    try:
-        yield desk
-    finally:
-        hub.close()
-        clock.shutdown(wait=False)
-        await market.stop()
-        await work.stop()
-        await db.close()
+
+
+def _market(settings: Settings, db: Database, hub: Hub, preferences: Preferences) -> Market:
+    fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
+    sources = len(_fx_urls(settings))
+    policies = Policies(db, preferences, fx_fixed=fixed, fx_sources=sources)
+    return Market(db, hub, preferences, policies, Latency(), outside(settings))
+
+
+def _join(hub: Hub, work: Workbench, market: Market, metrics: Metrics) -> None:
+    """Who listens to whom."""
+    metrics.watch(hub, work.seats)
+    metrics.add(LatencyRows(market.latency))
+    metrics.add(MarketRows(market, market.counts))
+    work.listen(metrics.note)
+    work.listen(live.Live(hub))
+    work.listen(backtests_live.listener(hub))
+    for part in (made(hub) for made in LIVE):
+        market.listen(part.hz, part)
 
 
 def _fx_urls(settings: Settings) -> tuple[str, ...]:

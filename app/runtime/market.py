@@ -46,10 +46,12 @@ from app.runtime.feeds.feeds import Feeds
 from app.runtime.latency import Latency
 from app.runtime.market_rows import SignalCounts
 from app.runtime.policy import Policies
+from app.runtime.preferences import Preferences
 from app.runtime.publisher import Publisher
 from app.runtime.streams.hub import Hub
 from app.runtime.trading.session import Session
 from app.runtime.trading.signals import Signals
+from app.runtime.trading.warm import warm
 from app.runtime.venues import venue_rows
 from app.texts.coins import korean_name
 
@@ -95,7 +97,13 @@ class Market:
     """`feeds` is off, demo or live; with off, and before the first event, everything is empty."""
 
     def __init__(
-        self, db: Database, hub: Hub, policies: Policies, latency: Latency, outside: Outside
+        self,
+        db: Database,
+        hub: Hub,
+        preferences: Preferences,
+        policies: Policies,
+        latency: Latency,
+        outside: Outside,
     ) -> None:
         self.feeds = "off"
         self.state = "off"
@@ -108,6 +116,7 @@ class Market:
         self.started_at_ns = time.time_ns()
         self._db = db
         self._hub = hub
+        self._preferences = preferences
         self.counts = SignalCounts()
         self._signals = Signals(db, self._evidence)
         self._publisher = Publisher(self, hub, latency)
@@ -124,18 +133,20 @@ class Market:
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
-        """Begin as the environment or Settings say; nothing here waits for a venue."""
+        """Begin as the environment or Settings say; pages need not wait for it."""
         await self._db.write(signals.close_open, time.time_ns())
         self.policies.listen(self._policy_changed)
+        self._preferences.listen(self._setting_changed)
         self._hub.freshen = self._publisher.freshen
         self._signals.start()
-        chosen = self.outside.feeds or await self.policies.feeds()
-        await self._turn(chosen)
+        self.feeds = self.outside.feeds or await self.policies.feeds()
+        self._restarting = asyncio.create_task(self._turn(self.feeds), name="market-start")
 
     async def stop(self) -> None:
         self._hub.freshen = None
         if self._restarting is not None:
             self._restarting.cancel()
+            await asyncio.gather(self._restarting, return_exceptions=True)
         await self._turn("off")
         await self._signals.stop()
         if self._archiving is not None:
@@ -148,7 +159,18 @@ class Market:
         if self.outside.feeds is not None:
             raise Problem("feeds_fixed", values={"feeds": self.outside.feeds})
         await self.policies.put_feeds(feeds, by=by)
-        await self._turn(feeds)
+
+    async def _setting_changed(self, key: str) -> None:
+        """Somebody changed a setting, here or through the API."""
+        if key == "archive.max_gib" and self.archive is not None:
+            self.archive.max_gib = await self._archive_gib()
+        elif key == "feeds" and self.outside.feeds is None:
+            await self._turn(await self.policies.feeds())
+        elif key.startswith("feeds.") and self.feeds != "off":
+            await self._turn(self.feeds)
+
+    async def _archive_gib(self) -> float:
+        return float((await self._preferences.get("archive.max_gib")).value)
 
     async def _turn(self, feeds: str) -> None:
         """End the present life, begin another. One turn at a time."""
@@ -161,7 +183,9 @@ class Market:
             self.state = "starting"
             if self.archive is None:
                 folder = self.outside.data_dir / "archive"
-                self.archive = Archive.open(self.outside.clickhouse_url, folder)
+                self.archive = Archive.open(
+                    self.outside.clickhouse_url, folder, max_gib=await self._archive_gib()
+                )
                 self._archiving = asyncio.create_task(self.archive.keep(), name="archive")
             try:
                 await self._open(feeds)
@@ -175,7 +199,10 @@ class Market:
 
     async def _open(self, feeds: str) -> None:
         outside = self.outside
+        # Compiled code comes from the disk, which takes a second: pages need not wait for it.
+        loading = asyncio.create_task(asyncio.to_thread(warm))
         demo = await Demo.start() if feeds == "demo" else None
+        await loading
         policy = await self.policies.load(feeds)
         number = await self._db.read(signals.next_number)
         engine = Engine(Rack(), translators(outside.venues), policy, first_number=number)
