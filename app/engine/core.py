@@ -297,6 +297,7 @@ class Engine:
 
     def _wallets(self, event: WalletsRead) -> int:
         self.wallets.read(event)
+        self.identities.refresh(event.at_ns)  # contracts and chains speak before anything is told
         self._reload(event.at_ns)
         return -1
 

@@ -30,6 +30,7 @@ BARRED = frozenset({Venue.KUCOIN})
 """Korean venues neither send to nor take from these: operators that the FIU lists as not
 registered (KuCoin since 2022-08-18, requirements §5.7). Their prices are a reference only."""
 FOREVER = 2**62
+PLACES = {venue: place for place, venue in enumerate(Venue)}
 
 
 class Transfer(NamedTuple):
@@ -89,6 +90,9 @@ class Board:
         self._assets: dict[int, str] = {}
         self._transfers: dict[int, Transfer] = {}
         self._routes_of: dict[str, tuple[int, ...]] = {}
+        self._rows_of: dict[str, list[int]] = {}
+        self._stirred: set[str] = set()
+        """Assets whose routes came or went since `settle`."""
         self._free: list[int] = []
         self._stop = 0
         self.live = Stage(
@@ -116,7 +120,7 @@ class Board:
     # What there is
 
     def join(self, row: int, instrument: Instrument, asset: str | None, multiplier: float) -> None:
-        """A book came. asset None: it only makes rates, so it has no routes."""
+        """A book came; `settle` after the last one. asset None: it only makes rates."""
         line = self.live.lines[row]
         line["multiplier"] = multiplier
         line["won"] = instrument.quote == QUOTES[KRW]
@@ -126,16 +130,16 @@ class Board:
         self._instruments[row] = instrument
         if asset is None:
             return
-        others = [other for other, name in self._assets.items() if name == asset]
-        self._assets[row] = asset
-        for other in others:
+        for other in self._rows_of.get(asset, ()):
             if self._instruments[other].venue is not instrument.venue:
                 self._connect(other, row)
                 self._connect(row, other)
-        self._order(asset)
+        self._assets[row] = asset
+        self._rows_of.setdefault(asset, []).append(row)
+        self._stirred.add(asset)
 
     def leave(self, row: int) -> None:
-        """A book went, and its routes with it."""
+        """A book went, and its routes with it; `settle` after the last one."""
         del self._instruments[row]
         asset = self._assets.pop(row, None)
         for r in self.routes_of_row(row):
@@ -146,7 +150,8 @@ class Board:
             self._free.append(r)
         self.live.lines[row] = tables.lines(1)[0]
         if asset is not None:
-            self._order(asset)
+            self._rows_of[asset].remove(row)
+            self._stirred.add(asset)
 
     def holds(self, row: int, instrument: Instrument, asset: str | None, multiplier: float) -> bool:
         """Whether the row is on the board as just this."""
@@ -168,14 +173,12 @@ class Board:
         return found
 
     def rows_of(self, asset: str) -> tuple[int, ...]:
-        found = [row for row, name in self._assets.items() if name == asset]
-        return tuple(sorted(found, key=lambda row: _place(self._instruments[row].venue)))
+        """In the order of venues."""
+        found = self._rows_of.get(asset, ())
+        return tuple(sorted(found, key=lambda row: PLACES[self._instruments[row].venue]))
 
     def rows_by_asset(self) -> dict[str, tuple[int, ...]]:
-        found: dict[str, list[int]] = {}
-        for row, asset in self._assets.items():
-            found.setdefault(asset, []).append(row)
-        return {asset: tuple(rows) for asset, rows in found.items()}
+        return {asset: tuple(rows) for asset, rows in self._rows_of.items() if rows}
 
     # What changes them
 
@@ -224,6 +227,10 @@ class Board:
             for quote in QUOTES
         ]
         self._rows_stop = max(self._instruments, default=-1) + 1
+        for asset in sorted(self._stirred):
+            self._order(asset)
+        self._stirred.clear()
+        self._used = np.flatnonzero(self.live.routes["used"])
         self._tethers()
 
     def _tethers(self) -> None:
@@ -232,14 +239,17 @@ class Board:
             for row, each in self._instruments.items()
             if (each.base, each.quote) == (QUOTES[USDT], QUOTES[KRW])
         }
-        for routes in self._routes_of.values():
-            for r in routes:
-                buy, sell = self.live.pair(r)
-                korean = buy.venue if buy.quote == QUOTES[KRW] else sell.venue
-                crosses = self.live.routes[r]["direction"] <= Direction.LOW
-                self.live.routes[r]["tether"] = rows.get(korean, NO_ROW) if crosses else NO_ROW
-        tethers = self.live.routes["tether"][self._used]
-        self._fed = {row: self._used[tethers == row] for row in rows.values()}
+        routes = self.live.routes
+        routes["tether"] = NO_ROW
+        self._fed = {}
+        for venue, tether in rows.items():
+            won = [row for row, each in self._instruments.items()
+                   if each.venue is venue and each.quote == QUOTES[KRW]]  # fmt: skip
+            high = (routes["direction"] == Direction.HIGH) & np.isin(routes["sell"], won)
+            low = (routes["direction"] == Direction.LOW) & np.isin(routes["buy"], won)
+            fed = np.flatnonzero((high | low) & (routes["used"] == 1))
+            routes["tether"][fed] = tether
+            self._fed[tether] = fed
 
     def channels(self, live: Records) -> None:
         self.live.lines["live"] = live
@@ -338,14 +348,12 @@ class Board:
 
         def key(r: int) -> tuple[int, int]:
             buy, sell = self.live.pair(r)
-            return _place(buy.venue), _place(sell.venue)
+            return PLACES[buy.venue], PLACES[sell.venue]
 
         if routes:
             self._routes_of[asset] = tuple(sorted(routes, key=key))
         else:
             self._routes_of.pop(asset, None)
-        used = [r for each in self._routes_of.values() for r in each]
-        self._used = np.array(sorted(used), np.int64)
 
 
 def frozen(stage: Stage, r: int) -> tuple[Stage, int]:
@@ -378,10 +386,6 @@ def _bound(entry: Callable[..., Any], arrays: tuple[Records, ...]) -> Callable[[
         return count
 
     return detect
-
-
-def _place(venue: Venue) -> int:
-    return list(Venue).index(venue)
 
 
 def _direction(buy: Instrument, sell: Instrument) -> Direction:
