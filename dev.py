@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""kimp's front door for people: python3 dev.py run | test | check | bench | lock
+"""kimp's front door for people: python3 dev.py run | test | check | bench | soak | lock
 
 run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
 check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
+soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
 lock   resolve every requirements*.in anew into its lock
 
 What follows a word is KEY=VALUE (put into the environment) or, for test, a path or a pytest flag.
@@ -95,6 +96,12 @@ def bench(_: list[str]) -> None:
     call(python(), "-m", "bench")
 
 
+def soak(_: list[str]) -> None:
+    install("requirements-dev.lock")
+    words = (os.environ.get(name, most) for name, most in (("MINUTES", "60"), ("RATE", "20000")))
+    call(python(), "-m", "tests.live.soak", *words)
+
+
 def lock(_: list[str]) -> None:
     install("requirements-dev.lock")
     uv = [VENV / "bin" / "uv", "pip", "compile", "-q", "--python-version", "3.11", "--upgrade"]
@@ -108,7 +115,7 @@ def lock(_: list[str]) -> None:
     call(*uv, *shape, f"{clients}.in", "-o", f"{clients}.lock")
 
 
-WORDS = {"run": run, "test": test, "check": check, "bench": bench, "lock": lock}
+WORDS = {"run": run, "test": test, "check": check, "bench": bench, "soak": soak, "lock": lock}
 
 
 def main(arguments: list[str]) -> None:

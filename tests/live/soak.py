@@ -112,13 +112,13 @@ def ready(world: Simulator, service: Service) -> None:
 
 
 def main(minutes: float = 60.0, rate: int = 20_000) -> int:
-    with tempfile.TemporaryDirectory(prefix="kimp-soak-") as folder:
-        with (
-            simulating("--rate", str(rate), "--seed", "1") as world,
-            watching(Path(folder), world) as service,
-        ):
-            ready(world, service)
-            found = grown(soak(service, minutes * 60, 10.0))
+    with (
+        tempfile.TemporaryDirectory(prefix="kimp-soak-") as folder,
+        simulating("--rate", str(rate), "--seed", "1") as world,
+        watching(Path(folder), world) as service,
+    ):
+        ready(world, service)
+        found = grown(soak(service, minutes * 60, 10.0))
     print("\n".join(found) or "flat: memory, tasks and files")
     return 1 if found else 0
 

@@ -28,7 +28,7 @@ VENUES = (
     "bitget",
     "coinbase",
 )
-READY_S_MAX = 30
+FX_PATHS = ("/v6/latest/USD", "/v1/forex/recent?codes=FRX.KRWUSD")
 
 __all__ = ["PASSWORD", "TOKEN", "VENUES", "Simulator", "simulating", "until", "watching"]
 
@@ -103,22 +103,16 @@ def simulating(*words: str) -> Iterator[Simulator]:
 @contextmanager
 def watching(folder: Path, world: Simulator, **environment: str) -> Iterator[Service]:
     """A kimp that watches this world as live feeds."""
-    paths = [path for path in fx_paths(world)]
+    sources = [f"{world.fx_url}{path}" for path in FX_PATHS]
     given = {
         "KIMP_FEEDS": "live",
-        "KIMP_FX_URLS": ",".join(paths),
+        "KIMP_FX_URLS": ",".join(sources),
         **world.environment(),
         **environment,
     }
     os.makedirs(folder, exist_ok=True)
     with running(folder, **given) as service:
         yield service
-
-
-def fx_paths(world: Simulator) -> list[str]:
-    """The two sources, as the simulator names them."""
-    listed = httpx.get(f"{world.fx_url}/__sim/sources", trust_env=False).json()
-    return [f"{world.fx_url}{path}" for path in listed]
 
 
 def until(look: Callable[[], Any], seconds: float, told: Callable[[], object] = str) -> Any:
