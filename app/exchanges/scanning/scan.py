@@ -74,10 +74,7 @@ def scan(
     at_ns: int,
 ) -> int:
     """The row whose book changed, or one of `app.books.outcomes`; a book changes whole or not."""
-    for i in range(COUNTER + 1, SAID):
-        said[i] = 0
-    said[KIND] = plan[0, lay.DEFAULT_KIND]
-    said[ROW] = said[LAST] = said[PREVIOUS] = NONE
+    _begin(plan, said)
     at = mark(frame, NOTHING, OPEN_OBJECT)
     if at == STOP:
         return OTHER
@@ -124,6 +121,15 @@ def scan(
             is_next, at = next_in(frame, at, CLOSE_OBJECT)
         if at == STOP:
             return UNKNOWN
+
+
+@compiled
+def _begin(plan: Plan, said: Ints) -> None:
+    """Nothing is said yet; the connection's counter stays."""
+    for i in range(COUNTER + 1, SAID):
+        said[i] = 0
+    said[KIND] = plan[0, lay.DEFAULT_KIND]
+    said[ROW] = said[LAST] = said[PREVIOUS] = NONE
 
 
 @compiled
