@@ -7,7 +7,7 @@ import structlog
 from app.domain.events import ClockRead
 from app.domain.markets import ServerTime
 from app.exchanges.contract import Request
-from app.runtime.feeds.limits import CLOCK_S, CLOCK_SAMPLE_S, CLOCK_SAMPLES, RETRY_S
+from app.runtime.feeds.limits import CLOCK_ERROR_NS, CLOCK_S, CLOCK_SAMPLE_S, CLOCK_SAMPLES, RETRY_S
 from app.runtime.feeds.polling import Poll
 from app.runtime.feeds.rest import VenueError
 from app.runtime.feeds.skew import TIME_NS
@@ -37,7 +37,7 @@ class Clocks:
             except VenueError as error:
                 log.warning("clock_not_read", venue=self._station.venue, reason=str(error))
                 return False
-        return self.tell()
+        return self.tell() and self._is_precise()
 
     def suspect(self) -> None:
         """What streams does not fit what we know of the clock: look now."""
@@ -51,6 +51,13 @@ class Clocks:
             return False
         station.take(ClockRead(station.clock.at_ns(), station.venue, *offset))
         return True
+
+    def _is_precise(self) -> bool:
+        """While we were busy answers seemed late: ask again before long."""
+        station = self._station
+        offset = station.rest.skew.offset
+        has_call = station.exchange.ask_time() is not None
+        return not has_call or (offset is not None and offset.error_ns <= CLOCK_ERROR_NS)
 
     async def _sample(self, request: Request) -> None:
         rest = self._station.rest

@@ -49,6 +49,8 @@ RATES_S = 300.0
 CLOCK_S = 300.0
 RETRY_S = 15.0
 CLOCK_SAMPLES = 3
+CLOCK_ERROR_NS = 50 * MS_NS
+"""Known less well than this, a venue's clock is asked again before the five minutes are over."""
 CLOCK_SAMPLE_S = 0.2
 SET_BACK_NS = 500 * MS_NS
 SUSPECT_NS = 2_000 * MS_NS
