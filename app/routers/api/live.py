@@ -164,6 +164,32 @@ async def fx(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Resp
     return page(desk(request).market.rates(), limit, cursor)
 
 
+class Stage(msgspec.Struct, frozen=True):
+    """Of the last minute."""
+
+    p50_us: float
+    p99_us: float
+
+
+class Latencies(msgspec.Struct, frozen=True):
+    """Stage → how long it took: receive, parse, state, detect, publish; decided is all of it."""
+
+    stages: dict[str, Stage]
+
+
+@router.get(
+    "/latencies",
+    summary="How long a message takes from the socket to the decision",
+    responses=answers(
+        200, Latencies, "Of the last minute", Latencies({"decided": Stage(52.0, 410.0)})
+    ),
+)
+async def latencies(request: Request) -> Response:
+    """Sampled: one message in sixteen is timed."""
+    figures = desk(request).market.latencies()
+    return answer(Latencies({stage: Stage(*figure) for stage, figure in figures.items()}))
+
+
 @router.get(
     "/wallets",
     summary="Deposits and withdrawals of every network",
