@@ -316,7 +316,7 @@ def test_trades_refusals_and_farewells_are_told() -> None:
     assert isinstance(facts[0], TradesPrinted)
     assert facts[0].trades[0].price == "61837.63"
     assert facts[1] == Rejection(stand.at_ns, Venue.BINANCE, "2", "Invalid request")
-    assert commands == [Reconnect(1, "serverShutdown")]
+    assert commands == [Reconnect(1, "closing: serverShutdown")]
     row = stand.rack.row(stand.coin)
     assert row is not None
     assert stand.intake.last_trade(row) == (61837.63, START_NS + SECOND_NS)

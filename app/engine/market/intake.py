@@ -312,7 +312,7 @@ class Intake:
                 if not self._in_turn(line, message, at_ns, facts, commands):
                     break
             elif isinstance(message, Closing):
-                commands.append(Reconnect(line.connection, message.reason))
+                commands.append(Reconnect(line.connection, f"closing: {message.reason}"))
             elif isinstance(message, Rejected):
                 facts.append(Rejection(at_ns, line.venue, message.code, message.message))
         if trades:
