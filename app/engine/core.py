@@ -297,8 +297,9 @@ class Engine:
 
     def _wallets(self, event: WalletsRead) -> int:
         self.wallets.read(event)
-        self.identities.refresh(event.at_ns)  # contracts and chains speak before anything is told
-        self._reload(event.at_ns)
+        # Contracts and chains speak before anything is told.
+        is_news = self.identities.refresh(event.at_ns)
+        self._reload(event.at_ns, None if is_news else event.venue)
         return -1
 
     def _rate(self, event: RateRead) -> int:
@@ -333,11 +334,10 @@ class Engine:
         self.board.fees(self.fees)
         self.opportunities.policy(policy)
 
-    def _reload(self, at_ns: int) -> None:
+    def _reload(self, at_ns: int, venue: Venue | None = None) -> None:
         """Wallets, fees or identities changed: routes with a row at once, others when they pay."""
-        self.board.forget()
-        for r in self.opportunities.active():
-            self.opportunities.load(r, at_ns)
+        self.board.forget(venue)
+        self.opportunities.reload(at_ns)
         self._judge_active(at_ns)
 
     def _make_rates(self, at_ns: int) -> None:

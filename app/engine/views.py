@@ -86,11 +86,13 @@ class Views:
     def near_misses(self, at_ns: int) -> tuple[NearMiss, ...]:
         """Of each asset the best route that nets almost enough, the best first."""
         engine, stage, policy = self._engine, self._engine.board.live, self._engine.policy
-        found: list[tuple[float, int]] = []
-        for routes in stage.routes_of.values():
-            near = [(self._net(r), r) for r in routes if self._may_be_near(r)]
-            near = [each for each in near if self._is_near(each[0], policy.min_net_bps)]
-            found += [max(near)] if near else []
+        best: dict[str, tuple[float, int]] = {}
+        for r in engine.board.near(policy.min_net_bps - policy.near_miss_bps):
+            net = look(stage, r).done.net_bps
+            if policy.min_net_bps - policy.near_miss_bps <= net < policy.min_net_bps:
+                asset = stage.asset(r)
+                best[asset] = max(best.get(asset, (net, r)), (net, r))
+        found = list(best.values())
         found.sort(reverse=True)
         chosen = [r for _, r in found[:NEAR_MAX]]
         for r in chosen:
@@ -142,16 +144,6 @@ class Views:
 
     def _sizes(self) -> Sizes:
         return Sizes(self._engine.policy.size_krw, self._engine.policy.sizes_krw)
-
-    def _may_be_near(self, r: int) -> bool:
-        policy, stage = self._engine.policy, self._engine.board.live
-        return look(stage, r).gross_bps >= policy.min_net_bps - policy.near_miss_bps
-
-    def _net(self, r: int) -> float:
-        return look(self._engine.board.live, r).done.net_bps
-
-    def _is_near(self, net_bps: float, least_bps: float) -> bool:
-        return least_bps - self._engine.policy.near_miss_bps <= net_bps < least_bps
 
     def _changed(self, seen: np.typing.NDArray[np.int64]) -> tuple[int, ...]:
         versions = self._engine.rack.tops["version"]

@@ -27,6 +27,7 @@ def warm() -> None:
     board.judge(0, 0, counts=False)
     board.channels(np.zeros(len(rack.tops), np.int8))
     board.quote()
+    board.near(0.0)
     money, stage = Money(), board.live
     gates(stage, 0, look(stage, 0), money, 0)
     premium_rows(stage, (0, 1), money, Sizes(policy.size_krw, policy.sizes_krw), 0)

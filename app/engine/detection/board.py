@@ -57,6 +57,17 @@ class Money(NamedTuple):
     manual: bool = False
 
 
+class Face(NamedTuple):
+    """What a route is called. id: such as XRP:binance-upbit."""
+
+    id: str
+    asset: str
+    buy: Instrument
+    sell: Instrument
+    direction: Direction
+    same_quote: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Everything that one look at a route needs. The board's own is live; a copy stands still."""
@@ -70,6 +81,19 @@ class Stage:
     transfers: Mapping[int, Transfer]
     routes_of: Mapping[str, tuple[int, ...]]
     """By asset, ordered by venues."""
+
+    faces: dict[int, Face]
+    """Made when they are asked for."""
+
+    def face(self, r: int) -> Face:
+        face = self.faces.get(r)
+        if face is None:
+            asset, (buy, sell) = self.asset(r), self.pair(r)
+            name = f"{asset}:{buy.venue.value}-{sell.venue.value}"
+            same_quote = buy.quote == sell.quote
+            face = Face(name, asset, buy, sell, self.direction(r), same_quote)
+            self.faces[r] = face
+        return face
 
     def asset(self, r: int) -> str:
         return self.assets[int(self.routes[r]["buy"])]
@@ -104,6 +128,7 @@ class Board:
             self._assets,
             self._transfers,
             self._routes_of,
+            {},
         )
         self._quoted = [np.empty(0, int) for _ in QUOTES]
         self._rows_stop = 0
@@ -147,6 +172,7 @@ class Board:
                 self._disconnect(int(self.live.routes[r][end]), r)
             self.live.routes[r] = np.zeros((), tables.ROUTES)
             self._transfers.pop(r, None)
+            self.live.faces.pop(r, None)
             self._free.append(r)
         self.live.lines[row] = tables.lines(1)[0]
         if asset is not None:
@@ -254,9 +280,15 @@ class Board:
     def channels(self, live: Records) -> None:
         self.live.lines["live"] = live
 
-    def forget(self) -> None:
-        """Wallets, fees or identities changed: every route looks them up anew when it matters."""
-        self.live.routes["loaded"] = 0
+    def forget(self, venue: Venue | None = None) -> None:
+        """Wallets (of one venue), fees or identities changed: routes look them up anew when it
+        matters."""
+        routes = self.live.routes
+        if venue is None:
+            routes["loaded"] = 0
+            return
+        rows = [row for row, each in self._instruments.items() if each.venue is venue]
+        routes["loaded"][np.isin(routes["buy"], rows) | np.isin(routes["sell"], rows)] = 0
 
     def load(
         self, r: int, identities: Identities, wallets: Wallets, fees: Fees, at_ns: int
@@ -275,6 +307,10 @@ class Board:
         route["loaded"] = 1
         self._transfers[r] = made
         return made
+
+    def stand(self, r: int, standing: str) -> None:
+        """What is known of the route's identity, for people."""
+        self._transfers[r] = self._transfers[r]._replace(standing=standing)
 
     def bar(self, r: int, code: Code) -> None:
         """Until it is loaded again, whatever its prices say."""
@@ -312,6 +348,12 @@ class Board:
         )
         turned: list[int] = self._turned[:count].tolist()
         return turned
+
+    def near(self, least_bps: float) -> list[int]:
+        """Routes that could net so much at best prices."""
+        count = kernel.near(self.live.lines, self.live.routes, self._used, least_bps, self._turned)
+        found: list[int] = self._turned[:count].tolist()
+        return found
 
     def freeze(self, r: int) -> tuple[Stage, int]:
         """The books of a route's asset as they are now, and what the route is called there."""
@@ -374,6 +416,7 @@ def frozen(stage: Stage, r: int) -> tuple[Stage, int]:
         {at[row]: asset for row in rows if row in stage.assets},
         {n: stage.transfers[old] for n, old in enumerate(chosen) if old in stage.transfers},
         {asset: tuple(range(len(chosen)))},
+        {},
     )
     return copy, chosen.index(r)
 
@@ -421,7 +464,6 @@ def _transfer(
         fees.taker(sell.venue, sell.quote),
         None if korean is None else fees.taker(korean, QUOTES[KRW]),
         return_fee,
-        standing=identities.standing(asset),
     )
     code, detail = _barred(asset, buy, sell, made, identities)
     if code is Code.NONE:

@@ -299,6 +299,17 @@ def quote_all(tops: Records, lines: Records, stop: int) -> None:
 
 
 @compiled
+def near(lines: Records, routes: Records, asked: Indexes, least_bps: float, found: Indexes) -> int:
+    """How many of these routes could net so much at best prices; they come to stand in `found`."""
+    count = 0
+    for r in asked:
+        if gross(lines, routes, r) >= least_bps:
+            found[count] = r
+            count += 1
+    return count
+
+
+@compiled
 def survey(
     tops: Records, lines: Records, routes: Records, rules: Records, r: int, size_krw: float
 ) -> tuple[Terms, Loop, float, float, bool]:

@@ -119,6 +119,15 @@ class Opportunities:
     def load(self, r: int, at_ns: int) -> None:
         self._board.load(r, self._identities, self._wallets, self._fees, at_ns)
 
+    def reload(self, at_ns: int) -> None:
+        """Of routes that have a row, at once."""
+        for r in self.active():
+            self.load(r, at_ns)
+            self._stand(r)
+
+    def _stand(self, r: int) -> None:
+        self._board.stand(r, self._identities.standing(self._board.live.asset(r)))
+
     def turned(
         self,
         routes: Iterable[int],
@@ -224,6 +233,7 @@ class Opportunities:
             self._refuse(r, code, at_ns, facts)
 
     def _begin(self, r: int, status: Status, code: Code, at_ns: int) -> Entry:
+        self._stand(r)
         stage = self._board.live
         buy, sell = stage.pair(r)
         entry = Entry(

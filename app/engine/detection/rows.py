@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite, isnan
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from app.engine.detection.board import Money, Stage, Transfer
 from app.engine.detection.codes import DIRECTIONS, Code, Direction
 from app.engine.detection.kernel import FIGURES
 from app.engine.detection.pricing import BPS, Floats, Loop, Terms
-from app.engine.detection.tables import NO_ROW
+from app.engine.detection.tables import NO_ROW, Indexes
 
 NOT_LOADED = Transfer()
 
@@ -54,114 +55,121 @@ def look(stage: Stage, r: int, size_krw: float | None = None) -> Look:
     return Look(Terms(*terms), Loop(*done), net_bps, gross_bps, tick_bps, bool(too_small))
 
 
-def route_id(stage: Stage, r: int) -> str:
-    buy, sell = stage.pair(r)
-    return f"{stage.asset(r)}:{buy.venue}-{sell.venue}"
-
-
 def premium_rows(
-    stage: Stage, routes: tuple[int, ...], money: Money, sizes: Sizes, at_ns: int
+    stage: Stage, routes: Sequence[int], money: Money, sizes: Sizes, at_ns: int
 ) -> tuple[PremiumRow, ...]:
     """One row a route, of one asset or many."""
     if not routes:
         return ()
-    asked = sizes.array()
-    figures = np.full((len(routes), FIGURES + 2 * asked.size), np.nan)
+    asked, ids = sizes.array(), np.array(routes, np.int64)
+    figures = np.full((ids.size, FIGURES + 2 * asked.size), np.nan)
     kernel.measure(
-        stage.tops,
-        stage.lines,
-        stage.routes,
-        stage.rules,
-        np.array(routes, np.int64),
-        asked,
-        money.official,
-        figures,
+        stage.tops, stage.lines, stage.routes, stage.rules, ids, asked, money.official, figures
     )
-    found = zip(routes, figures.tolist(), strict=True)
-    return tuple(_premium_row(stage, r, row, money, sizes, at_ns) for r, row in found)
+    columns = _columns(stage, ids, money, figures[:, FIGURES + 1], at_ns)
+    return tuple(
+        _premium_row(stage, *each, money, sizes, at_ns)
+        for each in zip(routes, figures.tolist(), columns.tolist(), strict=True)
+    )
+
+
+WITHHELD, BUY_AGE, SELL_AGE, TETHER_AGE = range(4)
+"""Columns of what is asked of the tables for many routes at once."""
+
+
+def _columns(stage: Stage, ids: Indexes, money: Money, codes: Floats, at_ns: int) -> Floats:
+    """Why the loop is no number to rely on (a Code), and ages in ms, NaN where nothing came.
+
+    A closed wallet withholds nothing: it has its own light.
+    """
+    routes, tops, lines = stage.routes[ids], stage.tops, stage.lines
+    buy, sell, tether = routes["buy"], routes["sell"], routes["tether"]
+    crosses = routes["direction"] <= Direction.LOW
+    third = np.where(crosses & (tether != NO_ROW), tether, buy)
+    ends = np.stack((buy, sell, third))
+    unpaid = np.isnan(routes["withdrawal"]) | np.isnan(routes["return_fee"])
+    unpaid |= (routes["loaded"] == 0) | np.isnan(lines["fee"][ends]).any(axis=0)
+    withheld = np.select(
+        [
+            (routes["loaded"] == 1) & (routes["code"] == Code.IDENTITY),
+            (crosses & (tether == NO_ROW)) | isnan(money.tether),
+            (tops["valid"][ends] == 0).any(axis=0),
+            (lines["live"][ends] == 0).any(axis=0),
+            unpaid,
+        ],
+        [Code.IDENTITY, Code.NO_RATE, Code.BOOK_INVALID, Code.CHANNEL_STALE, Code.FEE_UNKNOWN],
+        codes,
+    )
+    received_ns = tops["received_ns"][ends]
+    ages_ms = np.where(received_ns > 0, (at_ns - received_ns) / MS_NS, np.nan)
+    tether_ms = np.nan if money.tether_age_ms is None else money.tether_age_ms
+    ages_ms[2] = np.where(third == buy, tether_ms, ages_ms[2])
+    return np.column_stack((withheld, *ages_ms))
 
 
 def _premium_row(
-    stage: Stage, r: int, figures: list[float], money: Money, sizes: Sizes, at_ns: int
+    stage: Stage,
+    r: int,
+    figures: list[float],
+    columns: list[float],
+    money: Money,
+    sizes: Sizes,
+    at_ns: int,
 ) -> PremiumRow:
-    buy, sell = stage.pair(r)
-    direction = stage.direction(r)
-    crosses = direction <= Direction.LOW
+    face = stage.face(r)
+    crosses = face.direction <= Direction.LOW
     transfer = stage.transfers.get(r, NOT_LOADED)
-    withheld = _withheld(stage, r, transfer, money, Code(int(figures[FIGURES + 1])))
-    nets = [_or_none(net) for net in figures[FIGURES::2]]
-    codes = [Code(int(code)) for code in figures[FIGURES + 1 :: 2]]
-    same_quote = buy.quote == sell.quote
-    route = stage.routes[r]
+    way, withheld = transfer.way, Code(int(columns[WITHHELD]))
+    told = withheld is Code.NONE
     return PremiumRow(
-        id=route_id(stage, r),
-        base=stage.asset(r),
-        buy_venue=buy.venue,
-        buy_quote=buy.quote,
-        sell_venue=sell.venue,
-        sell_quote=sell.quote,
-        direction=DIRECTIONS[direction],
+        id=face.id,
+        base=face.asset,
+        buy_venue=face.buy.venue,
+        buy_quote=face.buy.quote,
+        sell_venue=face.sell.venue,
+        sell_quote=face.sell.quote,
+        direction=DIRECTIONS[face.direction],
         buy_ask=_or_none(figures[kernel.ASK]),
         sell_bid=_or_none(figures[kernel.BID]),
-        raw_bps=_bps(figures[kernel.RAW]) if same_quote else None,
+        raw_bps=_bps(figures[kernel.RAW]) if face.same_quote else None,
         usdlike_bps=_bps(figures[kernel.USDLIKE]),
         kimchi_bps=_bps(figures[kernel.KIMCHI]),
         usdt_bps=_bps(figures[kernel.USDT]),
-        realizable_bps=nets[0] if withheld is None else None,
+        realizable_bps=_or_none(figures[FIGURES]) if told else None,
         realizable_size_krw=sizes.asked_krw,
-        sizes=tuple(
-            _sized(size_krw, net, code, withheld)
-            for size_krw, net, code in zip(sizes.ladder_krw, nets[1:], codes[1:], strict=True)
-        ),
+        sizes=_sized(figures, withheld, sizes),
         break_even_bps=(
-            _bps(figures[kernel.BREAK_EVEN]) if withheld is None and (crosses or same_quote)
-            else None
+            _bps(figures[kernel.BREAK_EVEN]) if told and (crosses or face.same_quote) else None
         ),
-        withheld=None if withheld is None else withheld.name,
-        network=transfer.way.chain or transfer.way.network,
-        withdraw=transfer.way.withdraw,
-        deposit=transfer.way.deposit,
-        fenced=transfer.way.fenced,
+        withheld=None if told else withheld.name,
+        network=way.chain or way.network,
+        withdraw=way.withdraw,
+        deposit=way.deposit,
+        fenced=way.fenced,
         quarantined=transfer.code is Code.IDENTITY,
         manual_rate=money.manual and crosses,
         tick_bps=_or_none(figures[kernel.TICK]),
-        buy_age_ms=_age_ms(stage, int(route["buy"]), at_ns),
-        sell_age_ms=_age_ms(stage, int(route["sell"]), at_ns),
-        tether_age_ms=_tether_age_ms(stage, r, money, at_ns),
+        buy_age_ms=_or_none(columns[BUY_AGE]),
+        sell_age_ms=_or_none(columns[SELL_AGE]),
+        tether_age_ms=_or_none(columns[TETHER_AGE]),
         official_age_ms=money.official_age_ms if crosses else None,
         wallet_age_ms=_wallet_age_ms(transfer, at_ns),
         at_ns=at_ns,
-    )  # fmt: skip
+    )
 
 
-def _sized(size_krw: float, net: float | None, code: Code, withheld: Code | None) -> SizedNet:
-    """What only this size cannot do is told of it alone."""
-    alone = {Code.THIN_BOOK, Code.BELOW_LOT}
-    reason = code if code is not Code.NONE else withheld if withheld not in alone else None
-    return SizedNet(size_krw, net if reason is None else None, reason.name if reason else None)
-
-
-def _withheld(stage: Stage, r: int, transfer: Transfer, money: Money, code: Code) -> Code | None:
-    """Why the loop is no number that anybody could rely on. A closed wallet has its own light."""
-    route = stage.routes[r]
-    rows = [int(route["buy"]), int(route["sell"])]
-    if stage.direction(r) <= Direction.LOW:
-        if route["tether"] == NO_ROW:
-            return Code.NO_RATE
-        rows.append(int(route["tether"]))
-    if transfer.code is Code.IDENTITY:
-        return Code.IDENTITY
-    if isnan(money.tether):
-        return Code.NO_RATE
-    if not all(stage.tops[row]["valid"] for row in rows):
-        return Code.BOOK_INVALID
-    if not all(stage.lines[row]["live"] for row in rows):
-        return Code.CHANNEL_STALE
-    if any(isnan(stage.lines[row]["fee"]) for row in rows):
-        return Code.FEE_UNKNOWN
-    if isnan(route["withdrawal"]) or isnan(route["return_fee"]) or not route["loaded"]:
-        return Code.FEE_UNKNOWN
-    return None if code is Code.NONE else code
+def _sized(figures: list[float], withheld: Code, sizes: Sizes) -> tuple[SizedNet, ...]:
+    """What only the asked size cannot do is not told of the others."""
+    shared = Code.NONE if withheld in {Code.THIN_BOOK, Code.BELOW_LOT} else withheld
+    found: list[SizedNet] = []
+    for place, size_krw in enumerate(sizes.ladder_krw):
+        at = FIGURES + 2 * (place + 1)
+        code = int(figures[at + 1]) or shared
+        if code:
+            found.append(SizedNet(size_krw, None, Code(code).name))
+        else:
+            found.append(SizedNet(size_krw, figures[at]))
+    return tuple(found)
 
 
 # Gates, in the order of the page
