@@ -22,6 +22,8 @@ from app.routers import (
     data,
     guide,
     live,
+    markets,
+    markets_live,
     opportunities,
     opportunities_live,
     ops,
@@ -72,6 +74,7 @@ ROUTERS = {
     "auth": auth.router,
     "dashboard": dashboard.router,
     "opportunities": opportunities.router,
+    "markets": markets.router,
     "data": data.router,
     "backtests": backtest_pages.router,
     "studies": study_pages.router,
@@ -81,7 +84,12 @@ ROUTERS = {
 }
 
 # What pages show of the market while it moves.
-LIVE = (*tape_live.LIVE, *dashboard_live.LIVE, *opportunities_live.LIVE)
+LIVE = (
+    *tape_live.LIVE,
+    *dashboard_live.LIVE,
+    *opportunities_live.LIVE,
+    *markets_live.LIVE,
+)
 
 
 class Kimp(FastAPI):

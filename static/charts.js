@@ -426,6 +426,9 @@
     load.result(state.group, true).then(table => { state.table = table; draw(state); }, () => { state.every = false; });
   };
 
+  const refuse = (group, reason) => {
+    for (const box of group.querySelectorAll('[data-chart]')) box.textContent = group.dataset.failed || String(reason);
+  };
   const start = async group => {
     if (groups.has(group)) return;
     const state = {group, charts: [], table: null, window: null, every: false, key: `charts-${++serial}`};
@@ -435,7 +438,7 @@
       draw(state);
     } catch (reason) {
       // the group stays known: what this writes would otherwise set off the next try
-      for (const box of group.querySelectorAll('[data-chart]')) box.textContent = group.dataset.failed || String(reason);
+      refuse(group, reason);
     }
   };
 
@@ -466,8 +469,10 @@
     if (!state) return;
     for (const other of state.group.querySelectorAll('[data-hours]')) other.setAttribute('aria-pressed', String(other === button));
     state.window = null;
-    state.table = await load.premium(state.group);
-    draw(state);
+    try {
+      state.table = await load.premium(state.group);
+      draw(state);
+    } catch (reason) { refuse(state.group, reason); }
   });
   document.addEventListener('tick', event => {
     const point = JSON.parse(event.detail?.data ?? 'null');
@@ -479,6 +484,15 @@
       PREMIUM.forEach(([name], i) => held[i + 1].push(point[name] ?? null));
       for (const {u} of state.charts) u.setData(held, state.window === null);
     }
+  });
+
+  /* a chart of a chosen route is told its newest point as a region of the page */
+  let told = '';
+  document.addEventListener('htmx:after:swap', () => {
+    const point = document.querySelector('#newest [data-point]')?.dataset.point ?? '';
+    if (!point || point === told) return;
+    told = point;
+    document.dispatchEvent(new CustomEvent('tick', {detail: {data: point}}));
   });
 
   const begin = async () => {

@@ -80,6 +80,8 @@ CODES: dict[str, int] = {
     # security
     "setup_code_wrong": 403,
     "setup_done": 409,
+    "feeds_fixed": 409,
+    "archive_away": 503,
     "too_many_tokens": 409,
     # ledger
     "name_taken": 409,

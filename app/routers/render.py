@@ -39,6 +39,7 @@ class Page:
 PAGES: dict[str, Page] = {
     "dashboard": Page("/", "d"),
     "opportunities": Page("/opportunities", "o"),
+    "markets": Page("/markets", "m"),
     "data": Page("/data", "u"),
     "backtests": Page("/backtests", "b"),
     "guide": Page("/guide", "h"),

@@ -45,7 +45,7 @@ PAGES: dict[str, re.Pattern[str] | None] = {
 CHOICES: dict[str, tuple[str, ...]] = {
     "dashboard": ("home", "size", "basis", "side"),
     "opportunities": ("tab", "q", "detector", "net", "sort", "shown"),
-    "markets": ("q", "only", "sort", "basis", "size"),
+    "markets": ("q", "only", "sort", "page", "side", "size", "route", "unit"),
 }
 CHOICE_LETTERS_MAX = 64
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")

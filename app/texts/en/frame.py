@@ -8,6 +8,7 @@ TEXTS: dict[str, str] = {
     "page.dashboard": "Dashboard",
     "tab.opportunities": "Opps",
     "page.opportunities": "Opportunities",
+    "page.markets": "Markets",
     "page.data": "Data",
     "page.backtests": "Backtests",
     "page.guide": "Guide",

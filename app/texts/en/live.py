@@ -29,6 +29,7 @@ TEXTS: dict[str, str] = {
     "channel.lost": "connection lost",
     "channel.resting": "resting after failures",
     "channel.off": "off",
+    "channel.invalid": "book broken, being rebuilt",
     "foot.sequence": "seq",
     "foot.decided": "receive → decided",
     "foot.skew": "clock skew",

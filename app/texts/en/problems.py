@@ -268,4 +268,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The stored dataset is damaged",
         "{column} is not what was stored. Delete the dataset and upload its file again.",
     ),
+    "feeds_fixed": (
+        "The feeds are fixed",
+        "The environment says KIMP_FEEDS={feeds}. Start kimp without it to choose here.",
+    ),
+    "archive_away": (
+        "The archive does not answer",
+        "Histories wait until it is back; everything live goes on. It says: {reason}",
+    ),
 }

@@ -8,6 +8,7 @@ TEXTS: dict[str, str] = {
     "page.dashboard": "대시보드",
     "tab.opportunities": "기회",
     "page.opportunities": "기회",
+    "page.markets": "마켓",
     "page.data": "데이터",
     "page.backtests": "백테스트",
     "page.guide": "안내",

@@ -29,6 +29,7 @@ TEXTS: dict[str, str] = {
     "channel.lost": "끊김",
     "channel.resting": "연속 실패로 쉬는 중",
     "channel.off": "꺼짐",
+    "channel.invalid": "깨진 호가, 다시 맞추는 중",
     "foot.sequence": "순번",
     "foot.decided": "수신→판단",
     "foot.skew": "시계 오차",

@@ -1,0 +1,53 @@
+"""English: pairs that may not be one coin."""
+
+TEXTS: dict[str, str] = {
+    "title": "Quarantine",
+    "small": (
+        "pairs of tickers that may not be one coin: nothing of them is reported until a "
+        "person decides"
+    ),
+    "open": "Waiting for a decision",
+    "none": "No pair is in doubt.",
+    "none.detail": "Every price, contract and network agrees within the limits.",
+    "col.pair": "Pair",
+    "col.ratio": "Ratio",
+    "col.ratio.title": (
+        "the pair’s price ratio in one currency; a pair off by more than × {max} is quarantined"
+    ),
+    "col.implied": "Implied KRW/USDT",
+    "col.median": "Median of all coins",
+    "col.reason": "Because",
+    "col.evidence": "Evidence",
+    "col.since": "Since",
+    "col.mark": "Mark",
+    "col.decision": "Decision",
+    "col.who": "Who, when",
+    "col.note": "Note",
+    "mark": "{base} on {venue} and {other}",
+    "pairs": "one pair | {n} pairs",
+    "reason.ratio": "prices",
+    "reason.contract": "contracts",
+    "reason.networks": "networks",
+    "reason.person": "a person",
+    "evidence.price": "price",
+    "evidence.networks": "networks",
+    "evidence.contract": "contract",
+    "evidence.note": "note",
+    "none_shared": "none in common",
+    "note": "Note",
+    "note.hint": "why you are sure; kept with your name",
+    "same": "The same coin",
+    "different": "Different coins",
+    "verdict.same": "same",
+    "verdict.different": "different",
+    "verdict.open": "undone",
+    "same.what": "ends the quarantine of the marked pairs",
+    "different.what": "keeps them apart for good",
+    "need": "Mark at least one pair.",
+    "decided": "Decided",
+    "decided.small": "newest word of each pair",
+    "decided.none": "Nobody has decided anything yet.",
+    "undo": "Undo",
+    "history": "Before: {words}",
+    "all": "Mark all of {base}",
+}
