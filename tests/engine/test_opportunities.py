@@ -80,6 +80,16 @@ def test_a_premium_that_pays_opens_and_closes_one_row() -> None:
     assert row.closed_at_ns == world.at_ns
 
 
+def test_a_frame_that_waited_ends_nothing_before_it_began() -> None:
+    """Behind a tick, a frame still carries the time of its receipt."""
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    world.at_ns -= 50_000_000
+    fair(world, UPBIT)
+    (row,) = closed(world)
+    assert row.closed_at_ns == row.opened_at_ns
+
+
 def test_a_discount_in_korea_pays_the_other_way_round() -> None:
     world = market()
     fair(world, UPBIT, premium=-0.012)

@@ -103,8 +103,6 @@ class Opportunities:
         self._sizes = Sizes(0.0, ())
         self._book_age_ns = 0
         self.refusals = Refusals()
-        self.changed: set[str] = set()
-        """Ids that changed since the views last asked."""
 
     def policy(self, policy: Policy) -> None:
         self._sizes = Sizes(policy.size_krw, policy.sizes_krw)
@@ -120,7 +118,7 @@ class Opportunities:
         self._board.load(r, self._identities, self._wallets, self._fees, at_ns)
 
     def reload(self, at_ns: int) -> None:
-        """Of routes that have a row, at once."""
+        """Routes that have a row, at once."""
         for r in self.active():
             self.load(r, at_ns)
             self._stand(r)
@@ -245,23 +243,21 @@ class Opportunities:
         self._kept[entry.id] = entry
         while len(self._kept) > CAPTURES_MAX:
             self._kept.popitem(last=False)
-        self.changed.add(entry.id)
         return entry
 
     def _close(self, r: int, code: Code, at_ns: int, facts: list[Fact]) -> None:
         entry = self._live.pop(r)
+        # Frames that waited carry the time of their receipt, which may lie before a tick's.
+        at_ns = max(at_ns, entry.opened_at_ns)
         row = self._row(entry, at_ns, self._board.live, r, closed_at_ns=at_ns)
-        self.changed.add(entry.id)
-        facts.append(
-            OpportunityClosed(at_ns, structs.replace(row, status=Status.MISSED, code=code.name))
-        )
+        row = structs.replace(row, status=Status.MISSED, code=code.name)
+        facts.append(OpportunityClosed(at_ns, row))
 
     def _refuse(self, r: int, code: Code, at_ns: int, facts: list[Fact]) -> None:
         rested = self._resting.pop((r, code), None)
         if rested is not None:
             rested.rested_at_ns = None
             self._refused[r] = rested
-            self.changed.add(rested.id)
             return
         entry = self._begin(r, Status.REFUSED, code, at_ns)
         self._refused[r] = entry
@@ -276,7 +272,6 @@ class Opportunities:
         entry.rested_at_ns = at_ns
         self._resting[r, entry.code] = entry
         self._resting.move_to_end((r, entry.code))
-        self.changed.add(entry.id)
 
     def _rested(self, r: int) -> list[Entry]:
         keys = [key for key in self._resting if key[0] == r]
@@ -284,9 +279,9 @@ class Opportunities:
 
     def _end(self, entry: Entry, at_ns: int, facts: list[Fact]) -> None:
         assert entry.row is not None
+        at_ns = max(at_ns, entry.opened_at_ns)
         row = structs.replace(entry.row, closed_at_ns=at_ns, updated_at_ns=at_ns)
         facts.append(CandidateRefused(at_ns, row, ended=True))
-        self.changed.add(entry.id)
 
     def _row(
         self, entry: Entry, at_ns: int, stage: Stage, r: int, *, closed_at_ns: int | None = None
