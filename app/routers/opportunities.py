@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -57,13 +58,15 @@ async def _page(
         closed, following = await here.market.closed(CLOSED_MAX, cursor)
     listed = list_part(beat, on, closed, asked)
     found = await _explained(beat, opportunity_id, [row.id for row in listed["rows"]])
+    shown = found.opportunity.id if found else ""
+    listed["filters"] = replace(on, shown=shown)
     return render(
         request,
         "opportunities.html",
         part if part in {"explain", "opps"} else None,
         page="opportunities",
         by_address=opportunity_id is not None,
-        shown=found.opportunity.id if found else "",
+        shown=shown,
         all_tabs=TABS,
         detectors=DETECTORS,
         sorts=SORTS,

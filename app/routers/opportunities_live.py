@@ -41,7 +41,7 @@ def list_part(
     return {
         "rows": rows(beat, on, closed),
         "filters": on,
-        "asked": dict(asked),
+        "asked": _kept(asked),
         "nearest": near,
         "policy": beat.market.policy,
         "feeds_now": beat.market.feeds,
@@ -111,6 +111,11 @@ def _beat(known: Showing, market: Market) -> Beat:
     return known.beat(market)
 
 
+def _kept(asked: Mapping[str, str]) -> dict[str, str]:
+    """What links go on with: which one is explained is said by the path."""
+    return {name: value for name, value in asked.items() if name != "shown"}
+
+
 def _seen(view: View) -> tuple[Viewer, Filters]:
     return Viewer(view.lang, view.zone), filters(dict(view.query))
 
@@ -126,7 +131,7 @@ def _list_html(beat: Callable[[], Beat], view: View) -> bytes | None:
 
 def _tabs_html(beat: Callable[[], Beat], view: View) -> bytes:
     seen, on = _seen(view)
-    known = {"counts": counts(beat()), "filters": on, "asked": dict(view.query)}
+    known = {"counts": counts(beat()), "filters": on, "asked": _kept(dict(view.query))}
     return fragment(seen, "opportunities.html", "tabs", **known)
 
 
