@@ -13,7 +13,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState
 
 from tests.browser import checks, chromium
-from tests.browser.service import PASSWORD, Service, running
+from tests.browser.service import PASSWORD, Service, running, watching
 
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -34,6 +34,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("browser")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def still_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A kimp whose market is of rows that stand still."""
+    with watching(tmp_path_factory.mktemp("still"), "still") as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def moving_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A kimp whose market moves ten times a second."""
+    with watching(tmp_path_factory.mktemp("moving"), "moving") as found:
         yield found
 
 
@@ -112,11 +126,29 @@ async def contexts() -> AsyncIterator[list[BrowserContext]]:
     await asyncio.gather(*(context.close() for context in made))
 
 
+@pytest.fixture(scope="session")
+def doors() -> dict[str, StorageState]:
+    """Cookies of who has signed in to another kimp than the shared one, by its address."""
+    return {}
+
+
+async def signed_in_at(
+    browser: Browser, service: Service, doors: dict[str, StorageState]
+) -> StorageState:
+    if service.url not in doors:
+        context = await browser.new_context(locale="en-US", base_url=service.url)
+        await sign_in(await context.new_page())
+        doors[service.url] = await context.storage_state()
+        await context.close()
+    return doors[service.url]
+
+
 @pytest.fixture
 async def open_page(
     browser: Browser,
     service: Service,
     signed_in: StorageState,
+    doors: dict[str, StorageState],
     contexts: list[BrowserContext],
     watch: Watch,
 ) -> AsyncIterator[Open]:
@@ -136,12 +168,13 @@ async def open_page(
         at: Service | None = None,
         **options: Any,
     ) -> Page:
+        state = signed_in if at is None else await signed_in_at(browser, at, doors)
         context = await browser.new_context(
             locale="en-US",
             timezone_id="Asia/Seoul",
             base_url=(at or service).url,
             viewport=size,  # type: ignore[arg-type]
-            storage_state=signed_in if signed and at is None else None,
+            storage_state=state if signed else None,
             reduced_motion="reduce",
             **options,
         )
@@ -155,8 +188,6 @@ async def open_page(
         page = await context.new_page()
         page.set_default_timeout(15_000)
         watch.follow(page)
-        if at is not None:
-            await sign_in(page)
         await page.goto(path)
         return page
 

@@ -8,8 +8,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,16 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, port: int | None = None, **environment: str) -> Iterator[Service]:
-    """`python -m app serve`, ready to answer; stopped by a signal at the end."""
+def running(
+    folder: Path,
+    port: int | None = None,
+    words: Sequence[str] = ("app", "serve"),
+    **environment: str,
+) -> Iterator[Service]:
+    """`python -m app serve`, ready to answer; stopped by a signal at the end.
+
+    Without feeds, unless the environment asks for them.
+    """
     port = port or free_port()
     service = Service(f"http://127.0.0.1:{port}", folder / "data", folder / "service.log")
     known = {name: value for name, value in os.environ.items() if not name.startswith("KIMP_")}
@@ -56,7 +64,7 @@ def running(folder: Path, port: int | None = None, **environment: str) -> Iterat
     }
     with service.log.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve"],
+            [sys.executable, "-m", *words],
             cwd=REPOSITORY,
             env=known | given | environment,
             stdout=log,
@@ -72,6 +80,11 @@ def running(folder: Path, port: int | None = None, **environment: str) -> Iterat
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def watching(folder: Path, market: str) -> AbstractContextManager[Service]:
+    """The service with a market of still rows: `still`, `moving` or `off`."""
+    return running(folder, words=("tests.browser.market_service",), KIMP_TEST_MARKET=market)
 
 
 def _await_ready(service: Service, process: subprocess.Popen[bytes]) -> None:

@@ -44,14 +44,20 @@ async def test_arrows_choose_and_escape_closes(open_page: Open) -> None:
     page = await open_page("/")
     await page.keyboard.press("/")
     await page.keyboard.press("ArrowDown")
-    await expect(page.locator("#goto-data")).to_have_attribute("aria-selected", "true")
+    await expect(page.locator("#goto-opportunities")).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("Escape")
     await expect(page.locator("#goto")).to_be_hidden()
 
 
 async def test_g_and_a_letter_open_a_page(open_page: Open) -> None:
     page = await open_page("/")
-    for letter, path in (("s", "/settings"), ("y", "/system"), ("u", "/data"), ("d", "/")):
+    for letter, path in (
+        ("s", "/settings"),
+        ("y", "/system"),
+        ("o", "/opportunities"),
+        ("u", "/data"),
+        ("d", "/"),
+    ):
         await page.keyboard.press("g")
         await page.keyboard.press(letter)
         await expect(page).to_have_url(re.compile(f"{path}$"))
@@ -115,7 +121,7 @@ async def test_the_list_of_keys_names_every_page(open_page: Open) -> None:
 
 async def test_the_badges_tell_which_world_this_is(open_page: Open) -> None:
     page = await open_page("/")
-    assert await page.locator(".mast .mode").all_inner_texts() == ["DEMO", "PAPER"]
+    assert await page.locator(".mast .mode").all_inner_texts() == ["NO FEEDS", "PAPER"]
 
 
 async def test_a_phone_reaches_every_page_by_its_tabs_and_more(open_page: Open) -> None:
