@@ -7,7 +7,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from app.runtime.desk import Desk
 
 # Name → seconds between two turns.
-SWEEP_S = {"accounts": 600, "work": 900}
+SWEEP_S = {"accounts": 600, "work": 900, "market": 3_600}
 LATE_S_MAX = 60
 
 
@@ -16,6 +16,7 @@ def timetable(desk: Desk) -> AsyncIOScheduler:
     turns = {
         "accounts": desk.accounts.sweep,
         "work": desk.work.sweep,
+        "market": desk.market.sweep,
     }
     clock = AsyncIOScheduler(timezone="UTC")
     for name, turn in turns.items():

@@ -180,7 +180,7 @@ class Market:
             self.state = "off"
             if feeds == "off":
                 return
-            self.state = "starting"
+            self.state, self._signals.feeds = "starting", feeds
             if self.archive is None:
                 folder = self.outside.data_dir / "archive"
                 self.archive = Archive.open(
@@ -317,6 +317,12 @@ class Market:
     def _evidence(self, signal_id: str) -> Explanation | None:
         return None if self._run is None else self._run.engine.evidence(signal_id)
 
+    async def sweep(self) -> None:
+        """What nobody looks back to any more is forgotten."""
+        gone = await self._signals.purge(time.time_ns())
+        if gone:
+            log.info("signals_forgotten", count=gone)
+
     # ------------------------------------------------------------------ what is asked
 
     @property
@@ -396,7 +402,10 @@ class Market:
         base: str | None = None,
     ) -> tuple[list[Opportunity], str | None]:
         """What was written down, newest first."""
-        return await self._db.read(queries.list_signals, limit, cursor, status=status, base=base)
+        feeds = None if self.feeds == "off" else self.feeds
+        return await self._db.read(
+            queries.list_signals, limit, cursor, status=status, base=base, feeds=feeds
+        )
 
     async def explain(self, signal_id: str) -> Explanation:
         """Of a live one as it is now, else as it was. Problem not_found."""

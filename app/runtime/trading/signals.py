@@ -18,6 +18,8 @@ log = structlog.get_logger("kimp.signals")
 EVERY_S = 0.25
 # More than this waiting means that the database stands still: newer ones are given up, counted.
 WAITING_MAX = 10_000
+KEPT_DAYS = 30
+DAY_NS = 86_400 * 1_000_000_000
 BATCH_MAX = 500
 # So long a batch is tried again: longer than a database needs to be back.
 TRIES_S_MAX = 60.0
@@ -32,6 +34,8 @@ class Signals:
     def __init__(self, db: Database, evidence: Callable[[str], Explanation | None]) -> None:
         """evidence(id): why, as it was when it opened."""
         self.dropped = 0
+        self.feeds = ""
+        """Where the facts come from now: demo or live, which are never mixed."""
         self._db = db
         self._evidence = evidence
         self._waiting: list[Noted] = []
@@ -76,13 +80,17 @@ class Signals:
             ids = {fact.opportunity.id for fact in batch}
             found = {each: why for each in ids if (why := self._evidence(each)) is not None}
             try:
-                await self._db.write(ledger.note_signals, batch, found)
+                await self._db.write(ledger.note_signals, batch, found, feeds=self.feeds)
             except Exception as error:  # noqa: BLE001 - whatever a database says: it stays here
                 if not self._given_up(error, len(batch)):
                     return
             else:
                 self._failing_since_s = None
             del self._waiting[: len(batch)]
+
+    async def purge(self, now_ns: int) -> int:
+        """Forget what ended long ago; how many."""
+        return await self._db.write(ledger.purge, now_ns - KEPT_DAYS * DAY_NS)
 
     def _given_up(self, error: Exception, count: int) -> bool:
         """Whether a batch was tried for so long that the next ones must not wait any more."""
