@@ -215,6 +215,15 @@ def test_damaged_frames_mean_the_same_to_both(channel: Channel) -> None:
 
 
 @pytest.mark.parametrize("channel", CHANNELS, ids=TITLES)
+def test_each_byte_that_is_no_text_means_the_same_to_both(channel: Channel) -> None:
+    chance = random.Random(17)
+    both, frames = played(channel, chance, 9)
+    for at in range(len(frames[-1])):
+        byte = chance.choice([b"\xff", b"\xff", b"\x00", b"\x1f", b"\\"])
+        both.play(frames[-1][:at] + byte + frames[-1][at + 1 :])
+
+
+@pytest.mark.parametrize("channel", CHANNELS, ids=TITLES)
 def test_lost_doubled_and_late_frames_mean_the_same_to_both(channel: Channel) -> None:
     chance = random.Random(99)
     _, frames = played(channel, chance, 200)

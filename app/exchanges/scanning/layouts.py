@@ -109,7 +109,7 @@ OKX_BOOKS = Layout(
 
 BYBIT_50 = Layout(
     {
-        "topic": Key(Action.AROUND, "orderbook.50."),
+        "topic": Key(Action.SYMBOL, "orderbook.50."),
         "type": Key(Action.KIND, "snapshot", "delta"),
         "data": Key(Action.INTO, inside={"s": SYMBOL, "b": BIDS, "a": ASKS, "u": LAST}),
         "cts": MILLIS,
@@ -130,7 +130,7 @@ KUCOIN_DEPTH50 = Layout(
 KUCOIN_CHANGES = Layout(
     {
         "type": _word("message"),
-        "topic": Key(Action.AROUND, "/market/level2:"),
+        "topic": Key(Action.SYMBOL, "/market/level2:"),
         "data": Key(
             Action.INTO,
             inside={

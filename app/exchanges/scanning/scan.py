@@ -266,9 +266,11 @@ def _text(
     if not is_word(frame, stop, end, words, entry, END):
         return LEAVE
     if action == Action.SYMBOL.value:
-        said[ROW] = row_of(names, frame, start, stop)
-        return end + 1 if said[ROW] != NONE else LEAVE
-    return end + 1
+        row, before = row_of(names, frame, start, stop), said[ROW]
+        said[ROW] = row
+        return end + 1 if row != NONE and before in (NONE, row) else LEAVE
+    # Only known symbols are known to be proper text; others may hold any byte.
+    return end + 1 if text_end(frame, start) >= stop else LEAVE
 
 
 @compiled
