@@ -15,6 +15,8 @@ from app.books.ladder import Floats
 BPS = 1e4
 LOT_SLACK = 1e-9
 """Of a lot: a quantity that misses one by less counts as having it (SPEC §6, the same rule)."""
+CRUMB = 1e-12
+"""Of a quantity: less is what rounding left. Far below any lot, far above float64's own step."""
 
 
 class Outcome(StrEnum):
@@ -57,6 +59,12 @@ class Walk:
 
 
 @compiled
+def _left(left: float, of: float) -> float:
+    """Sums of decimals, such as 1.9 − 1.3 − 0.6, miss nothing by a few units of rounding."""
+    return 0.0 if left <= CRUMB * of else left
+
+
+@compiled
 def match(
     ask_prices: Floats,
     ask_quantities: Floats,
@@ -93,8 +101,8 @@ def match(
         price, bid_price = ask_prices[ask], bid_prices[bid]
         if not bid_price * sell > price * buy:
             return quantity, cost, proceeds, ask_levels, bid_levels, Limit.PRICE.value
-        by_notional = (cost_max - cost) / price
-        by_quantity = quantity_max - quantity
+        by_notional = _left((cost_max - cost) / price, quantity)
+        by_quantity = _left(quantity_max - quantity, quantity)
         taken = min(ask_left, bid_left, by_notional, by_quantity)
         if taken > 0.0:
             quantity += taken
@@ -105,9 +113,9 @@ def match(
             return quantity, cost, proceeds, ask_levels, bid_levels, Limit.NOTIONAL.value
         if taken == by_quantity or taken <= 0.0:
             return quantity, cost, proceeds, ask_levels, bid_levels, Limit.QUANTITY.value
-        # What is left of the smaller level is exactly nothing: no crumb becomes a level.
-        ask_left = 0.0 if taken == ask_left else ask_left - taken
-        bid_left = 0.0 if taken == bid_left else bid_left - taken
+        # What rounding leaves of a level is nothing: no crumb becomes a level.
+        ask_left = _left(ask_left - taken, ask_quantities[ask])
+        bid_left = _left(bid_left - taken, bid_quantities[bid])
 
 
 @compiled
@@ -119,7 +127,7 @@ def vwap(prices: Floats, quantities: Floats, count: int, quantity: float) -> tup
         if taken > 0.0:
             value += taken * prices[i]
             left -= taken
-        if left <= 0.0:
+        if left <= CRUMB * quantity:
             return value / quantity, i + 1
     return np.nan, count
 
@@ -138,6 +146,8 @@ def spend(
         if value > 0.0:
             quantity += quantities[i]
             left -= value
+            if left <= CRUMB * notional:
+                return quantity, notional / quantity, i + 1
     return np.nan, np.nan, count
 
 
@@ -177,7 +187,7 @@ def walk(
         return _nothing(Outcome.FEES_EXCEED, skipped)
     limited_by = Limit(found[5]).name.lower()
     if lot_step:
-        lots = math.floor(found[0] / lot_step + LOT_SLACK)
+        lots = math.floor(found[0] / lot_step * (1.0 + CRUMB) + LOT_SLACK)
         if lots == 0:
             return _nothing(Outcome.BELOW_LOT, skipped, limited_by)
         if lots * lot_step < found[0]:

@@ -152,6 +152,29 @@ def test_exactly_at_a_level_s_end_the_next_one_is_not_touched() -> None:
     assert found.limited_by == "quantity"
 
 
+def test_what_rounding_leaves_of_decimals_is_no_level() -> None:
+    """0.1 + 0.2 + 0.3 is not 0.6 in float64, yet the fourth level was never needed."""
+    asks = [(100.0, 0.1), (100.1, 0.2), (100.2, 0.3), (100.3, 5.0)]
+    found = walked(asks, [(103.0, 0.6)])
+    assert (found.buy_levels, found.sell_levels, found.limited_by) == (3, 1, "bids")
+
+    found = walked(asks, [(103.0, 9.0)], max_notional=10.0 + 20.02 + 30.06)
+    assert (found.buy_levels, found.limited_by) == (3, "notional")
+
+    found = walked(asks, [(103.0, 9.0)], max_quantity=0.6)
+    assert (found.buy_levels, found.limited_by) == (3, "quantity")
+
+
+@pytest.mark.parametrize("quantities", [(0.7, 0.6), (2.3,), (0.8, 2.3, 1.4, 0.3, 0.2)])
+def test_a_quantity_of_whole_small_lots_keeps_its_last_one(quantities: tuple[float, ...]) -> None:
+    """2.3 / 1e-8 is 229,999,999.99999997 in float64: a slack in lots alone lost a whole one."""
+    asks = [(1.0 + place, quantity) for place, quantity in enumerate(quantities)]
+    found = walked(asks, [(100.0, 9.0)], lot_step=1e-8)
+
+    assert found.quantity == pytest.approx(sum(quantities), abs=1e-12)
+    assert found.buy_levels == len(quantities)
+
+
 def test_a_cap_on_the_notional_is_in_the_common_currency() -> None:
     found = walked([(100.0, 5.0)], [(150_000.0, 5.0)], buy_fx=1_400.0, max_notional=280_000.0)
 
@@ -215,3 +238,11 @@ def test_what_an_amount_costs() -> None:
     assert spend(prices, quantities, 3, 22.0) == (2.0, 11.0, 3)
     assert spend(prices, quantities, 3, 10.0) == (1.0, 10.0, 1)
     assert math.isnan(spend(prices, quantities, 3, 34.1)[0])
+
+
+def test_what_an_amount_costs_is_known_to_the_last_decimal_of_a_book() -> None:
+    prices, quantities = np.array([10.0, 11.0, 12.0, 13.0]), np.array([0.1, 0.2, 0.3, 9.0])
+
+    assert vwap(prices, quantities, 3, 0.6)[1] == 3, "all that there is"
+    assert spend(prices, quantities, 4, 1.0 + 2.2 + 3.6)[2] == 3
+    assert spend(prices, quantities, 3, 1.0 + 2.2 + 3.6)[0] == pytest.approx(0.6)
