@@ -48,8 +48,12 @@ class Views:
         return tuple(self._price(row, at_ns) for row in asked if self._engine.board.has(row))
 
     def books(self, base: str, at_ns: int) -> tuple[BookRow, ...]:
-        """All venues' books of an asset."""
-        return tuple(self._book(row, at_ns) for row in self._engine.board.rows_of(base))
+        """All venues' books of an asset; of USDT and USDC those that make rates."""
+        board = self._engine.board
+        rows = board.rows_of(base) or tuple(
+            row for row in board.rows() if self._asset(board.live.instruments[row]) == base
+        )
+        return tuple(self._book(row, at_ns) for row in rows)
 
     def changed_books(self, at_ns: int) -> tuple[BookRow, ...]:
         """Those that changed since this was asked last."""

@@ -178,6 +178,15 @@ def test_prices_and_books_are_as_they_came() -> None:
     assert world.views.bases_of(row) == ("XRP",)
 
 
+def test_the_books_behind_the_rates_can_be_looked_at() -> None:
+    world = market()
+    world.tether(1_400.0, spread=2.0)
+    (book,) = world.views.books("USDT", world.at_ns)
+
+    assert (book.venue, book.base, book.quote) == (UPBIT, "USDT", "KRW")
+    assert (book.bids[0][0], book.asks[0][0]) == (1_399.0, 1_401.0)
+
+
 def test_a_book_in_trouble_stays_readable_and_says_so() -> None:
     world = market()
     world.book(BINANCE, "XRP", 2.6, 2.5)
