@@ -40,6 +40,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     split_joined,
 )
@@ -180,7 +181,7 @@ class _Symbol(msgspec.Struct):
 
 
 class _Markets(msgspec.Struct):
-    symbols: list[_Symbol]
+    symbols: Raw
 
 
 class _Time(msgspec.Struct):
@@ -321,8 +322,10 @@ class Binance:
             case Path.MARKETS | Path.USDM_MARKETS | Path.COINM_MARKETS:
                 symbols = msgspec.json.decode(body, type=_Markets).symbols
                 if request.path == Path.MARKETS:
-                    return [_market(self._spot(row), row) for row in symbols]
-                return [_market(self._perpetual(row.symbol), row) for row in symbols]
+                    return each(symbols, _Symbol, lambda row: [_market(self._spot(row), row)])
+                return each(
+                    symbols, _Symbol, lambda row: [_market(self._perpetual(row.symbol), row)]
+                )
             case Path.CANDLES:
                 rows = msgspec.json.decode(body, type=list[Kline])
                 return [_candle(names.named(symbol), row) for row in rows]
@@ -330,8 +333,9 @@ class Binance:
                 at_ms = msgspec.json.decode(body, type=_Time).serverTime
                 return [ServerTime(at_ms * MS_NS)]
             case Path.WALLETS:
-                coins = msgspec.json.decode(body, type=list[_Coin])
-                return [_wallet(coin, network) for coin in coins for network in coin.networkList]
+                return each(
+                    body, _Coin, lambda coin: [_wallet(coin, one) for one in coin.networkList]
+                )
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:

@@ -38,6 +38,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     split_joined,
 )
@@ -255,7 +256,7 @@ class Bitget:
         symbol, answer = request.asked("symbol"), bytes(reply.data)
         match request.path:
             case Path.MARKETS:
-                return [_market(row) for row in msgspec.json.decode(answer, type=list[_Symbol])]
+                return each(answer, _Symbol, lambda row: [_market(row)])
             case Path.BOOK:
                 book = msgspec.json.decode(answer, type=_RestBook)
                 at_ns, how = _at_ns(book.ts), Alignment.SNAPSHOTS
@@ -270,8 +271,7 @@ class Bitget:
             case Path.TIME:
                 return [ServerTime(_at_ns(msgspec.json.decode(answer, type=_Time).serverTime))]
             case Path.WALLETS:
-                coins = msgspec.json.decode(answer, type=list[_Coin])
-                return [_wallet(coin, chain) for coin in coins for chain in coin.chains]
+                return each(answer, _Coin, lambda coin: [_wallet(coin, one) for one in coin.chains])
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:

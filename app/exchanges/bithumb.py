@@ -34,6 +34,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     written,
 )
@@ -347,9 +348,7 @@ class Bithumb:
             return self.read(body, names)  # errors, under HTTP 200 too [2]
         match request.path:
             case Path.MARKETS:
-                listed = msgspec.json.decode(body, type=list[_Listed])
-                # Delisted markets are not listed.
-                return [Market(self.instrument(row.market), trading=True) for row in listed]
+                return each(body, _Listed, lambda row: [self._listed(row)])
             case Path.BOOK:
                 books = msgspec.json.decode(body, type=list[_RestBook])
                 return [
@@ -359,10 +358,9 @@ class Bithumb:
                 candles = msgspec.json.decode(body, type=list[_Candle])
                 return [_candle(names[row.market], row) for row in reversed(candles)]
             case Path.WALLETS:
-                return [_wallet(row) for row in msgspec.json.decode(body, type=list[_Wallet])]
+                return each(body, _Wallet, lambda row: [_wallet(row)])
             case Path.FEES:
-                coins = msgspec.json.decode(body, type=list[_Fees])
-                return [_fee(coin, network) for coin in coins for network in coin.networks]
+                return each(body, _Fees, lambda coin: [_fee(coin, one) for one in coin.networks])
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:
@@ -373,6 +371,10 @@ class Bithumb:
         if path is None:
             raise Unreadable("no reply that Bithumb's documents describe")
         return Request("GET", path)
+
+    def _listed(self, row: _Listed) -> Market:
+        """Delisted markets are not listed."""
+        return Market(self.instrument(row.market), trading=True)
 
 
 def _answered(row: _Answer) -> str | None:

@@ -38,6 +38,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     split_joined,
 )
@@ -190,7 +191,7 @@ class _Coin(msgspec.Struct):
 
 
 class _Coins(msgspec.Struct):
-    rows: list[_Coin]
+    rows: Raw
 
 
 class _Result(msgspec.Struct):
@@ -318,7 +319,7 @@ class Bybit:
                 return [ServerTime(int(msgspec.json.decode(result, type=_Time).timeNano))]
             case Path.WALLETS:
                 coins = msgspec.json.decode(result, type=_Coins).rows
-                return [_wallet(coin, chain) for coin in coins for chain in coin.chains]
+                return each(coins, _Coin, lambda coin: [_wallet(coin, one) for one in coin.chains])
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:
@@ -395,7 +396,7 @@ def _list(listed: _Listed, names: Names) -> list[Event]:
     if listed.category != CATEGORY:
         return [Ignored(f"{listed.category} is not read")]
     if listed.symbol is None:
-        return [_market(row) for row in msgspec.json.decode(listed.list, type=list[_Symbol])]
+        return each(listed.list, _Symbol, lambda row: [_market(row)])
     instrument = names[listed.symbol]
     rows = msgspec.json.decode(listed.list, type=list[Kline])
     return [_candle(instrument, row) for row in reversed(rows)]  # newest first [2]

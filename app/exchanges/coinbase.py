@@ -39,6 +39,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     whole,
     written,
@@ -143,7 +144,7 @@ class _Product(msgspec.Struct):
     product_id: str
     base_currency_id: str
     quote_currency_id: str
-    price_increment: Written
+    quote_increment: Written
     base_increment: Written
     base_min_size: Written
     quote_min_size: Written
@@ -155,10 +156,11 @@ class _Product(msgspec.Struct):
     post_only: bool
     view_only: bool
     auction_mode: bool
+    price_increment: Written | None = None  # else quote_increment [2]
 
 
 class _Products(msgspec.Struct):
-    products: list[_Product]
+    products: Raw
 
 
 class _RestLevel(msgspec.Struct):
@@ -324,16 +326,17 @@ class Coinbase:
         match request.path:
             case Path.MARKETS:
                 products = msgspec.json.decode(body, type=_Products).products
-                return [_market(row) for row in products]
+                return each(products, _Product, lambda row: [_market(row)])
             case Path.BOOK:
                 return [_rest_book(msgspec.json.decode(body, type=_Books).pricebook, names)]
             case Path.TIME:
                 return [ServerTime(_millis(msgspec.json.decode(body, type=_Time).epochMillis))]
             case Path.WALLETS:
-                coins = msgspec.json.decode(body, type=list[_Currency])
-                return [
-                    _wallet(row, network) for row in coins for network in row.supported_networks
-                ]
+                return each(
+                    body,
+                    _Currency,
+                    lambda row: [_wallet(row, one) for one in row.supported_networks],
+                )
             case Path.PRO_MARKETS:
                 return [Ignored(RETIRED)]
         raise Unreadable(f"{request.path} is no call of ours")
@@ -426,7 +429,7 @@ def _market(row: _Product) -> Event:
     return Market(
         Instrument(Venue.COINBASE, row.base_currency_id, row.quote_currency_id),
         trading=row.status == "online" and not (is_held or is_limited),
-        tick=row.price_increment,
+        tick=row.price_increment or row.quote_increment,
         lot=row.base_increment,
         minimum_quantity=row.base_min_size,
         minimum_value=row.quote_min_size,

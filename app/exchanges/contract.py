@@ -6,14 +6,16 @@ nobody documented is `Unreadable`. Everything that arrives becomes at least one 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Annotated, NamedTuple, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Annotated, NamedTuple, Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from app.domain.markets import Alignment, Event, Instrument, WalletNetwork
+from app.domain.markets import Alignment, Event, Ignored, Instrument, WalletNetwork
 from app.domain.venues import Venue
+
+T = TypeVar("T")
 
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 """A field that counts messages or trades: what books and databases can hold."""
@@ -210,6 +212,27 @@ def completed(
 def shards(instruments: Sequence[Instrument], size: int) -> Iterable[Sequence[Instrument]]:
     for start in range(0, len(instruments), size):
         yield instruments[start : start + size]
+
+
+def each(
+    body: bytes | msgspec.Raw, kind: type[T], read: Callable[[T], Iterable[Event]]
+) -> list[Event]:
+    """A list of markets or coins: a row that is not as documented spoils no other one.
+
+    Raises ValueError where not a single row can be read.
+    """
+    found: list[Event] = []
+    faults: list[ValueError] = []
+    rows = msgspec.json.decode(body, type=list[msgspec.Raw])
+    for row in rows:
+        try:
+            found += read(msgspec.json.decode(row, type=kind))
+        except ValueError as fault:
+            faults.append(fault)
+            found.append(Ignored(f"a row that cannot be read: {fault}"))
+    if faults and len(faults) == len(rows):
+        raise faults[0]
+    return found
 
 
 def written(number: msgspec.Raw, *, quoted: bool = False) -> str:

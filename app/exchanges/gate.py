@@ -40,6 +40,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     written,
 )
@@ -381,7 +382,7 @@ class Gate:
                 depth = msgspec.json.decode(body, type=_Depth)
                 return [_depth(names.named(request.asked("currency_pair")), depth)]
             case Path.MARKETS:
-                return [_market(row) for row in msgspec.json.decode(body, type=list[_Pair])]
+                return each(body, _Pair, lambda row: [_market(row)])
             case Path.CANDLES:  # oldest first [2]
                 instrument = names.named(request.asked("currency_pair"))
                 rows = msgspec.json.decode(body, type=list[Kline])
@@ -389,13 +390,13 @@ class Gate:
             case Path.TIME:
                 return [ServerTime(msgspec.json.decode(body, type=_Time).server_time * MS_NS)]
             case Path.WALLETS:
-                currencies = msgspec.json.decode(body, type=list[_Currency])
-                return [_wallet(row, chain) for row in currencies for chain in row.chains]
+                return each(body, _Currency, lambda row: [_wallet(row, one) for one in row.chains])
             case Path.WITHDRAWALS:
-                coins = msgspec.json.decode(body, type=list[_Withdrawal])
-                return [
-                    _withdrawal(row, name) for row in coins for name in row.withdraw_fix_on_chains
-                ]
+                return each(
+                    body,
+                    _Withdrawal,
+                    lambda row: [_withdrawal(row, name) for name in row.withdraw_fix_on_chains],
+                )
             case Path.PERPETUAL_BOOK:
                 contract = request.asked("contract")
                 if contract is None:

@@ -41,6 +41,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     whole,
 )
@@ -273,8 +274,7 @@ class KuCoin:
             case Path.ENTRY:
                 return [_entry(msgspec.json.decode(reply.data, type=_Bullet))]
             case Path.MARKETS | Path.MARKETS_V1:
-                listed = msgspec.json.decode(reply.data, type=list[_Symbol])
-                return [_market(row) for row in listed]
+                return each(reply.data, _Symbol, lambda row: [_market(row)])
             case Path.BOOK | Path.FULL_BOOK:
                 book = msgspec.json.decode(reply.data, type=_RestBook)
                 return [
@@ -294,8 +294,11 @@ class KuCoin:
             case Path.TIME:
                 return [ServerTime(msgspec.json.decode(reply.data, type=Millis) * MS_NS)]
             case Path.WALLETS:
-                currencies = msgspec.json.decode(reply.data, type=list[_Currency])
-                return [_wallet(row, chain) for row in currencies for chain in row.chains or ()]
+                return each(
+                    reply.data,
+                    _Currency,
+                    lambda row: [_wallet(row, chain) for chain in row.chains or ()],
+                )
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:

@@ -41,6 +41,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
 )
 
@@ -256,7 +257,8 @@ class OKX:
         symbol, rows = request.asked("instId"), bytes(reply.data)
         match request.path:
             case Path.MARKETS:
-                return self._markets(msgspec.json.decode(rows, type=list[_Listed]))
+                ours = each(rows, _Listed, self._market)
+                return ours or [Ignored("a list without a market that is read")]
             case Path.BOOK:
                 books = msgspec.json.decode(rows, type=Books)
                 return [_look(names.named(symbol), book) for book in books]
@@ -267,7 +269,7 @@ class OKX:
                 times = msgspec.json.decode(rows, type=list[_Time])
                 return [ServerTime(_at_ns(row.ts)) for row in times]
             case Path.WALLETS:
-                return [_wallet(row) for row in msgspec.json.decode(rows, type=list[_Wallet])]
+                return each(rows, _Wallet, lambda row: [_wallet(row)])
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:
@@ -312,9 +314,9 @@ class OKX:
                 raise Unreadable(f"{about.channel} with action {action!r} is not documented")
         return [Ignored(NOT_OURS.get(about.channel, f"{about.channel} is not read"))]
 
-    def _markets(self, rows: Sequence[_Listed]) -> list[Event]:
-        ours = [_market(self.instrument(row.instId), row) for row in rows if row.instType in READ]
-        return [*ours] or [Ignored("a list without a market that is read")]
+    def _market(self, row: _Listed) -> list[Event]:
+        is_ours = row.instType in READ
+        return [_market(self.instrument(row.instId), row)] if is_ours else []
 
 
 def _say(operation: str, arguments: Sequence[Mapping[str, str]]) -> bytes:

@@ -34,6 +34,7 @@ from app.exchanges.contract import (
     Request,
     Ticket,
     Unreadable,
+    each,
     shards,
     written,
 )
@@ -312,14 +313,9 @@ class Upbit:
             return self.read(body, names)  # errors; quotation and stream write them alike
         match request.path:
             case Path.MARKETS:
-                listed = msgspec.json.decode(body, type=list[_Listed])
-                return [_market(self.instrument(row.market)) for row in listed]
+                return each(body, _Listed, lambda row: [_market(self.instrument(row.market))])
             case Path.TICKS:
-                ticks = msgspec.json.decode(body, type=list[_Tick])
-                return [
-                    _market(self.instrument(row.market), written(row.tick_size, quoted=True))
-                    for row in ticks
-                ]
+                return each(body, _Tick, lambda row: [self._rated(row)])
             case Path.BOOK:
                 books = msgspec.json.decode(body, type=list[_RestBook])
                 return [
@@ -329,7 +325,7 @@ class Upbit:
                 candles = msgspec.json.decode(body, type=list[_Candle])
                 return [_candle(names[row.market], row) for row in reversed(candles)]
             case Path.WALLETS:
-                return [_wallet(row) for row in msgspec.json.decode(body, type=list[_Wallet])]
+                return each(body, _Wallet, lambda row: [_wallet(row)])
         raise Unreadable(f"{request.path} is no call of ours")
 
     def recognise(self, body: bytes) -> Request | None:
@@ -340,6 +336,9 @@ class Upbit:
         if path is None:
             raise Unreadable("no reply that Upbit's documents describe")
         return Request("GET", path)
+
+    def _rated(self, row: _Tick) -> Market:
+        return _market(self.instrument(row.market), written(row.tick_size, quoted=True))
 
 
 def _answered(row: _Answer) -> str | None:

@@ -140,6 +140,31 @@ def test_a_hole_is_told_and_the_book_is_invalid_before_anything_else(exchange: E
     assert any(row.get("valid") for row in rows[holes[0] :]), "a snapshot heals it"
 
 
+def lists_in(message: Any) -> Iterator[list[Any]]:
+    """Lists of objects, the outermost first."""
+    inner = message.values() if isinstance(message, dict) else message
+    if isinstance(message, list) and message and isinstance(message[0], dict):
+        yield message
+    for each in inner if isinstance(message, dict | list) else ():
+        yield from lists_in(each)
+
+
+def test_a_strange_row_spoils_no_other_market(exchange: Exchange) -> None:
+    tried = 0
+    for line in (FIXTURES / exchange.venue / "markets.jsonl").read_bytes().splitlines():
+        before = played(exchange, [line])
+        if any(row["event"] != "market" for row in before) or not line.startswith((b"{", b"[")):
+            continue
+        message = json.loads(line)
+        for rows in [found for found in lists_in(message) if len(found) == len(before)][:1]:
+            rows.append({"nobody": "expected this"})
+            now = played(exchange, [json.dumps(message).encode()])
+            assert now[:-1] == before
+            assert now[-1]["event"] == "ignored" and "cannot be read" in now[-1]["reason"]
+            tried += 1
+    assert tried
+
+
 def test_symbols_and_instruments_are_each_other_s_inverse(exchange: Exchange) -> None:
     for row in spot_names(exchange):
         instrument = Instrument(exchange.venue, row["base"], row["quote"])
