@@ -11,33 +11,34 @@ from app.domain.venues import Venue
 
 # Pongs and heartbeats are short; a longer frame is content [each document, section 1].
 KEEPALIVE_BYTES_MAX = 400
-KEEPALIVES: dict[Venue, bytes] = {
-    Venue.UPBIT: b'"status":"UP"',
-    Venue.BITHUMB: b'"status":"UP"',
-    Venue.OKX: b"pong",
-    Venue.BYBIT: b'"pong"',
-    Venue.KUCOIN: b'"type":"pong"',
-    Venue.GATE: b'"spot.pong"',
-    Venue.BITGET: b"pong",
-    Venue.COINBASE: b'"heartbeats"',
+UP = re.compile(rb'"status"\s*:\s*"UP"')
+KEEPALIVES: dict[Venue, re.Pattern[bytes]] = {
+    Venue.UPBIT: UP,
+    Venue.BITHUMB: UP,
+    Venue.OKX: re.compile(b"pong"),
+    Venue.BYBIT: re.compile(b'"pong"'),
+    Venue.KUCOIN: re.compile(rb'"type"\s*:\s*"pong"'),
+    Venue.GATE: re.compile(rb'"spot\.pong"'),
+    Venue.BITGET: re.compile(b"pong"),
+    Venue.COINBASE: re.compile(b'"heartbeats"'),
 }
 
 # Where a whole book of each channel names its market, near the start whatever the order of keys.
 HEAD_BYTES = 240
-ANSWER = b'"event":'  # to a subscription, which OKX and Bitget write like what they stream
+ANSWER = b'"event"'  # to a subscription, which OKX and Bitget write like what they stream
 WHOLE_BOOKS: dict[Venue, re.Pattern[bytes]] = {
     Venue.UPBIT: re.compile(
-        rb'"ty(?:pe)?":"orderbook".{0,40}?"c(?:o)?d(?:e)?":"([^"]+)"'
-        rb'|"c(?:o)?d(?:e)?":"([^"]+)".{0,40}?"ty(?:pe)?":"orderbook"'
+        rb'"ty(?:pe)?"\s*:\s*"orderbook".{0,40}?"c(?:o)?d(?:e)?"\s*:\s*"([^"]+)"'
+        rb'|"c(?:o)?d(?:e)?"\s*:\s*"([^"]+)".{0,40}?"ty(?:pe)?"\s*:\s*"orderbook"'
     ),
     Venue.BITHUMB: re.compile(
-        rb'"ty(?:pe)?":"orderbook".{0,40}?"c(?:o)?d(?:e)?":"([^"]+)"'
-        rb'|"c(?:o)?d(?:e)?":"([^"]+)".{0,40}?"ty(?:pe)?":"orderbook"'
+        rb'"ty(?:pe)?"\s*:\s*"orderbook".{0,40}?"c(?:o)?d(?:e)?"\s*:\s*"([^"]+)"'
+        rb'|"c(?:o)?d(?:e)?"\s*:\s*"([^"]+)".{0,40}?"ty(?:pe)?"\s*:\s*"orderbook"'
     ),
-    Venue.BINANCE: re.compile(rb'"stream":"([^"@]+)@depth(?:5|10|20)[@"]'),
-    Venue.OKX: re.compile(rb'"channel":"books5","instId":"([^"]+)"'),
-    Venue.KUCOIN: re.compile(rb'"topic":"/spotMarket/level2Depth(?:5|50):([^",]+)"'),
-    Venue.BITGET: re.compile(rb'"channel":"books(?:5|15)","instId":"([^"]+)"'),
+    Venue.BINANCE: re.compile(rb'"stream"\s*:\s*"([^"@]+)@depth(?:5|10|20)[@"]'),
+    Venue.OKX: re.compile(rb'"channel"\s*:\s*"books5"\s*,\s*"instId"\s*:\s*"([^"]+)"'),
+    Venue.KUCOIN: re.compile(rb'"topic"\s*:\s*"/spotMarket/level2Depth(?:5|50):([^",]+)"'),
+    Venue.BITGET: re.compile(rb'"channel"\s*:\s*"books(?:5|15)"\s*,\s*"instId"\s*:\s*"([^"]+)"'),
 }
 
 
@@ -46,7 +47,7 @@ def is_keepalive(venue: Venue, frame: bytes) -> bool:
     if len(frame) > KEEPALIVE_BYTES_MAX:
         return False
     mark = KEEPALIVES.get(venue)
-    return mark is not None and mark in frame
+    return mark is not None and mark.search(frame) is not None
 
 
 def whole_book(venue: Venue, frame: bytes) -> bytes | None:

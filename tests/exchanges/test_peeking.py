@@ -38,6 +38,12 @@ def test_pongs_and_heartbeats_are_no_content(venue: Venue, frame: bytes) -> None
     assert any(isinstance(event, Ignored) for event in events), "the reader agrees"
 
 
+@pytest.mark.parametrize(("venue", "frame"), PONGS)
+def test_white_space_makes_no_content_of_them(venue: Venue, frame: bytes) -> None:
+    if frame.startswith(b"{"):
+        assert is_keepalive(venue, json.dumps(json.loads(frame), indent=1).encode())
+
+
 def frames(venue: Venue) -> list[bytes]:
     found: list[bytes] = []
     for path in sorted((FIXTURES / venue).glob("*")):
