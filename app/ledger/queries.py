@@ -236,8 +236,12 @@ def list_signals(
     status: str | None = None,
     base: str | None = None,
     feeds: str | None = None,
+    ended: bool = False,
 ) -> tuple[list[Opportunity], str | None]:
-    """Opportunities and refusals as last written: (rows, cursor of the next page or None)."""
+    """Opportunities and refusals as last written: (rows, cursor of the next page or None).
+
+    ended: without those that are under way, which are only written when they begin and end.
+    """
     query = sa.select(arbitrage_signals.c.id, arbitrage_signals.c.opportunity)
     for column, value in (
         (arbitrage_signals.c.status, status),
@@ -245,6 +249,8 @@ def list_signals(
         (arbitrage_signals.c.feeds, feeds),
     ):
         query = query if value is None else query.where(column == value)
+    if ended:
+        query = query.where(arbitrage_signals.c.closed_at_ns.is_not(None))
     return rows.page(conn, query, arbitrage_signals.c.id, rows.signal, limit, cursor)
 
 

@@ -401,10 +401,10 @@ class Market:
         status: str | None = None,
         base: str | None = None,
     ) -> tuple[list[Opportunity], str | None]:
-        """What was written down, newest first."""
+        """What is over, newest first."""
         feeds = None if self.feeds == "off" else self.feeds
         return await self._db.read(
-            queries.list_signals, limit, cursor, status=status, base=base, feeds=feeds
+            queries.list_signals, limit, cursor, status=status, base=base, feeds=feeds, ended=True
         )
 
     async def explain(self, signal_id: str) -> Explanation:

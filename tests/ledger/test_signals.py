@@ -127,6 +127,9 @@ async def test_lists_are_pages_by_status_coin_and_market(database: Database) -> 
     assert [row.id for row in found] == ["r-6"]
     found, _ = await database.read(queries.list_signals, 10, None, base="SOL")
     assert [row.id for row in found] == ["o-7"]
+    await write(database, missed(opportunity(4)))
+    found, _ = await database.read(queries.list_signals, 10, None, ended=True)
+    assert [row.id for row in found] == ["o-4"], "what is under way is not over"
     found, _ = await database.read(queries.list_signals, 10, None, feeds="live")
     assert [row.id for row in found] == ["o-7", "r-6"]
 
