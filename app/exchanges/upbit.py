@@ -39,7 +39,6 @@ from app.exchanges.contract import (
     written,
 )
 
-LEVELS = 15  # of 1, 5, 15, 30; any other number silently means 30 [1]
 LOT = "0.00000001"  # 8 decimals of volume everywhere [2]
 MINIMUM_VALUE = {"KRW": "5000", "BTC": "0.00005", "USDT": "0.5"}  # [6]
 MARKETS_PER_REQUEST = 100  # keeps the request's line well below 2 KiB
@@ -214,13 +213,16 @@ class Upbit:
     def connections(
         self, instruments: Sequence[Instrument], channel: str, ticket: Ticket
     ) -> list[Connection]:
-        """One frame per socket: another one would replace its whole subscription [1]."""
+        """One frame per socket: another one would replace its whole subscription.
+
+        Codes alone mean all 30 levels; of those that `.N` may ask for, 15 are too few [1].
+        """
         made: list[Connection] = []
         for shard in shards(instruments, self.limits.instruments_per_connection):
             codes = [self.symbol(instrument) for instrument in shard]
             frame = [
                 {"ticket": f"{ticket.tag}-{len(made)}"},
-                {"type": channel, "codes": [f"{code}.{LEVELS}" for code in codes]},
+                {"type": channel, "codes": codes},
                 {"type": "trade", "codes": codes},
                 {"format": "SIMPLE"},
             ]
