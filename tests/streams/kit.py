@@ -71,12 +71,23 @@ class Recorder:
     frames: list[bytes] = field(default_factory=list)
     ended: bool = False
     aborted: bool = False
+    closed: bool = False
+    """As uvloop's transport once its peer has gone: whatever is asked of it raises."""
 
     def write(self, data: bytes, /) -> None:
+        self._open()
         self.frames.append(data)
 
     def backlog(self) -> int:
+        self._open()
         return self.backlog_bytes
+
+    def is_closed(self) -> bool:
+        return self.closed
+
+    def _open(self) -> None:
+        if self.closed:
+            raise RuntimeError("the handler is closed")
 
     def end(self, last: bytes) -> None:
         self.frames.append(last)

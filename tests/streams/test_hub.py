@@ -221,6 +221,21 @@ async def test_a_client_that_never_drains_is_cut_off() -> None:
 
 
 @in_jumping_time
+async def test_a_client_whose_socket_is_closed_already_costs_nobody_else_a_message() -> None:
+    hub, gone, wire = Hub(), Recorder(), Recorder()
+
+    with hub.listening(client(gone)), hub.listening(client(wire)):
+        gone.closed = True
+        await publish_every(hub, 0.1, 200)
+        await asyncio.sleep(1)
+        hub.close()
+
+    assert numbers(wire) == list(range(200))
+    assert wire.ended
+    assert not gone.ended
+
+
+@in_jumping_time
 async def test_a_comment_comes_every_fifteen_seconds() -> None:
     hub, wire = Hub(), Recorder()
 

@@ -61,6 +61,9 @@ class Wire(Protocol):
     def abort(self) -> None:
         """End the connection at once, whatever is still waiting."""
 
+    def is_closed(self) -> bool:
+        """Nothing can be written any more."""
+
 
 class SocketWire:
     """The connection's own transport: a write costs little more than the kernel's."""
@@ -71,6 +74,7 @@ class SocketWire:
         self.write = transport.write
         self.backlog = transport.get_write_buffer_size
         self.abort = transport.abort
+        self.is_closed = transport.is_closing
         self._transport = transport
         tcp = transport.get_extra_info("socket")
         tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
@@ -109,6 +113,9 @@ class Outbox:
     def abort(self) -> None:
         self.aborted.set()
 
+    def is_closed(self) -> bool:
+        return self.aborted.is_set()
+
     async def take(self) -> bytes:
         """Everything that waits, as soon as something does."""
         await self._changed.wait()
@@ -129,6 +136,10 @@ class Client:
         self.wire = wire
         self.chunked = wire.chunked
         self.ways: Ways = (wire.backlog, wire.write)
+
+    def is_gone(self) -> bool:
+        """Whether its wire is closed already, and only its own task does not know it yet."""
+        return self.wire.is_closed()
 
     def write(self, body: bytes) -> None:
         self.wire.write(framing.chunk(body) if self.chunked else body)

@@ -183,7 +183,8 @@ class Hub:
         if self._tending is not None:
             self._tending.cancel()
         for client in self._clients:
-            client.wire.end(framing.BYE)
+            if not client.is_gone():
+                client.wire.end(framing.BYE)
 
     # ------------------------------------------------------------------ sending
 
@@ -211,11 +212,17 @@ class Hub:
     def _send(self, group: Group, frame: bytes) -> None:
         most = self.limits.backlog_bytes_max
         late: list[Client] = []
+        gone: list[Client] = []
         for client, (backlog, write) in group.items():
-            if backlog() > most:
-                late.append(client)
-            else:
-                write(frame)
+            try:
+                if backlog() > most:
+                    late.append(client)
+                else:
+                    write(frame)
+            except RuntimeError:  # uvloop's closed transport; its own task is about to leave
+                gone.append(client)
+        for client in gone:
+            del group[client]
         for client in late:
             del group[client]
             self._behind[client] = self._loop_s()
@@ -230,7 +237,9 @@ class Hub:
         """Bring up who has drained, cut off who has not, and show all that the wire lives."""
         now_s = self._loop_s()
         for client, since_s in [*self._behind.items()]:
-            if client.wire.backlog() == 0:
+            if client.is_gone():
+                del self._behind[client]
+            elif client.wire.backlog() == 0:
                 del self._behind[client]
                 self._bring_up(client)
             elif now_s - since_s > self.limits.behind_s_max:
@@ -241,7 +250,8 @@ class Hub:
         if now_s >= self._comment_due_s:
             self._comment_due_s = now_s + self.limits.comment_s
             for client in self._clients - self._behind.keys():
-                client.write(framing.COMMENT)
+                if not client.is_gone():
+                    client.write(framing.COMMENT)
         self._tending = None
         if self._clients and not self._closed:
             self._tend_later()
