@@ -59,10 +59,15 @@ async def listen(
     """The first message of each topic has `full` true and all its items; those that follow have
     the items that changed since and the keys of those that are gone. A comment comes every 15
     seconds, `event: bye` when kimp stops. A reconnected client starts with the full state again,
-    whatever Last-Event-ID it sends."""
+    whatever Last-Event-ID it sends.
+
+    The same over a WebSocket: `/ws?topics=…&hz=…` at the root, with the token in the Authorization
+    header, or from an own page with its session. The first message is {"type": "sync", prices,
+    opportunities, stats, common_markets}, each a list of items; then every message is {"type":
+    topic, sequence, at, full, items, remove} as above, and {"type": "bye"} when kimp stops."""
     if principal.is_session and not same_origin(request):
         raise Problem("forbidden")
-    return _stream(request, principal, Topics(_topics(topics)), hz)
+    return _stream(request, principal, Topics(topics_named(topics)), hz)
 
 
 @router.get("/stream/{name:path}", include_in_schema=False)
@@ -92,7 +97,7 @@ def _stream(request: Request, principal: Principal, feed: Feed, hz: int) -> Stre
     return StreamResponse(hub, feed, hz=hz, session=principal.key, most=most)
 
 
-def _topics(words: str) -> tuple[str, ...]:
+def topics_named(words: str) -> tuple[str, ...]:
     """Named topics once each, in the registry's order."""
     named = {word.strip() for word in words.split(",")}
     unknown = sorted(named - TOPICS.keys())

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from app.runtime.streams.response import CONNECTION, Connection
 
@@ -22,6 +23,8 @@ HEAD_BYTES_MAX = 65_536
 # A head must be complete within this time.
 HEAD_S_MAX = 30
 KEEP_ALIVE_S = 65
+# Of a message that a WebSocket's client sends; nobody listens to it.
+MESSAGE_BYTES_MAX = 16_384
 CONNECTIONS_MAX = 4_096
 BACKLOG = 2_048
 # Requests that are still running this long after the signal are cancelled.
@@ -86,6 +89,17 @@ class H11Connection(H11Protocol):
 
     def head_is_sent(self) -> bool:
         return self.cycle.response_started
+
+
+class WebSocketConnection(WebSocketsSansIOProtocol):
+    """A connection that was upgraded: it hands itself to the app too."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.app = _handing_over(self.app, self)
+
+    def head_is_sent(self) -> bool:
+        return bool(self.handshake_complete)
 
 
 def _handing_over(app: Any, connection: Connection) -> Any:
@@ -161,8 +175,10 @@ def server(
         app,
         loop="uvloop",
         http=connection,
-        # The socket of live prices comes with live markets; until then nothing is upgraded.
-        ws="none",
+        ws=WebSocketConnection,
+        # Frames are written once for all listeners, so they are not compressed for each.
+        ws_per_message_deflate=False,
+        ws_max_size=MESSAGE_BYTES_MAX,
         lifespan="on",
         log_config=None,
         access_log=False,

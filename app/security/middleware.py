@@ -20,6 +20,8 @@ from app.security.limits import BODY_BYTES_MAX, REQUEST_ID_LENGTH_MAX
 from app.security.repeats import KeepsAnswers
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# Of an answer, and of one that refuses a WebSocket.
+HEADS = frozenset({"http.response.start", "websocket.http.response.start"})
 _REQUEST_ID = re.compile(rb"[0-9A-Za-z._-]{1,%d}" % REQUEST_ID_LENGTH_MAX)
 _BODY_LIMIT = "body_bytes_max"
 
@@ -84,13 +86,13 @@ class _Headers:
         self.defaults = headers.defaults(https=https)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         own = (b"x-request-id", scope["state"]["request_id"].encode())
 
         async def complete(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in HEADS:
                 sent = list(message.get("headers", ()))
                 message["headers"] = headers.completed(sent, (own, *self.defaults))
             await send(message)
