@@ -30,11 +30,14 @@ from app.routers import (
     static,
     streams,
     system,
+    system_live,
     tape_live,
+    ws,
 )
 from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
+from app.routers import tools as tools_page
 from app.routers.api import backtests, datasets, docs, fees, identity, studies, tokens, tools
 from app.routers.api import live as live_api
 from app.routers.api import settings as settings_api
@@ -69,12 +72,14 @@ ROUTERS = {
     "api.tokens": tokens.router,
     "api.docs": docs.router,
     "streams": streams.router,
+    "ws": ws.router,
     "ops": ops.router,
     "static": static.router,
     "auth": auth.router,
     "dashboard": dashboard.router,
     "opportunities": opportunities.router,
     "markets": markets.router,
+    "tools": tools_page.router,
     "data": data.router,
     "backtests": backtest_pages.router,
     "studies": study_pages.router,
@@ -89,6 +94,7 @@ LIVE = (
     *dashboard_live.LIVE,
     *opportunities_live.LIVE,
     *markets_live.LIVE,
+    *system_live.LIVE,
 )
 
 

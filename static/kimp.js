@@ -40,6 +40,14 @@
     row.querySelector('a[href]')?.click();
   });
 
+  /* One box marks all of its group. */
+  for (const all of document.querySelectorAll('input[data-marks]')) {
+    all.hidden = false;
+    all.addEventListener('change', () => {
+      for (const box of byId(all.dataset.marks).querySelectorAll('input[name]')) box.checked = all.checked;
+    });
+  }
+
   /* A choice from a list is sent at once. */
   document.addEventListener('change', event => {
     if (event.target.matches('select[data-submit]')) event.target.form.requestSubmit();

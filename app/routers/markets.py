@@ -21,7 +21,7 @@ from app.routers.watching.showing import Beat, showing
 from app.runtime.desk import Desk, desk
 from app.runtime.policy import NOTE_LENGTH_MAX
 from app.runtime.preferences import FAVOURITES_MAX
-from app.runtime.streams.board import CHOICE_LETTERS_MAX, CHOICES, chosen
+from app.runtime.streams.board import CHOICE_LETTERS_MAX, CHOICES, TICKER, chosen
 from app.security.guard import page
 from app.security.principal import Principal
 
@@ -100,11 +100,12 @@ async def decide(request: Request, principal: Person) -> Response:
 async def coin_page(request: Request, base: str) -> Response:
     """One coin: its books side by side, its routes and their history, its networks."""
     beat = _beat(desk(request))
-    if base not in beat.markets and beat.market.feeds != "off":
+    if base not in beat.markets:
         showing(desk(request).hub).renew()
         beat = _beat(desk(request))
-        if base not in beat.markets:
-            raise Problem("not_found")
+    # While feeds are off or begin there is no list to look it up in.
+    if not TICKER.fullmatch(base) or (beat.markets and base not in beat.markets):
+        raise Problem("not_found")
     market = beat.market
     return render(
         request,

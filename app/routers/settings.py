@@ -1,7 +1,8 @@
-"""Settings: display, backtest defaults, uploads; API tokens, sessions, password."""
+"""Settings: feeds, display, detection, fees, archive, backtests; tokens, sessions, password."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,16 +10,38 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.domain.policy import Fee
 from app.domain.problems import FieldError, Problem
+from app.domain.venues import Venue
 from app.routers.render import look, render
 from app.runtime.desk import desk
-from app.runtime.preferences import SETTINGS, Choice, Number, Switch, Value
+from app.runtime.preferences import (
+    SETTINGS,
+    Choice,
+    Number,
+    Switch,
+    Tickers,
+    Value,
+    fee_key,
+    fee_of,
+)
 from app.security.guard import page
 from app.security.limits import TOKEN_DAYS_MAX, TOKEN_NAME_LENGTH_MAX
 from app.security.principal import Principal, Scope, visitor
 
 # The page's tables: the first part of the keys, in the page's order.
-GROUPS = ("display", "backtest", "uploads")
+GROUPS = (
+    "feeds",
+    "display",
+    "detection",
+    "markets",
+    "fees",
+    "archive",
+    "recorder",
+    "backtest",
+    "uploads",
+)
+FEEDS = "feeds"
 TOKEN_DAYS = (30, 90, 365)
 
 router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
@@ -92,7 +115,10 @@ async def put_setting(request: Request, principal: Person, key: str) -> Response
                 value = None
             case _:
                 value = _read(key, written)
-        await preferences.put(key, value, principal.name)
+        if key == FEEDS:
+            await desk(request).market.switch_feeds(str(value or before.default), by=principal.name)
+        else:
+            await preferences.put(key, value, principal.name)
     except Problem as problem:
         return await _page(request, principal, wrong={"key": key, "value": written, "is": problem})
     return RedirectResponse(f"/settings#{key}", 303)
@@ -126,12 +152,22 @@ async def _page(request: Request, principal: Principal, **said: Any) -> Response
         token_days=TOKEN_DAYS,
         token_name_length_max=TOKEN_NAME_LENGTH_MAX,
         changed=request.query_params.get("changed", ""),
+        fixed_feeds=here.market.outside.feeds,
+        feeds_now=here.market.feeds,
+        fees=_shown_fees(here.market.policies.fees()),
+        policy=here.market.policy,
         **context,
     )
 
 
+def _shown_fees(fees: Sequence[Fee]) -> dict[str, Fee]:
+    """By the key of the setting: what a venue's fee is at present, with its source."""
+    found = {(fee.venue, fee.quote): fee for fee in fees}
+    return {fee_key(venue): fee for venue in Venue if (fee := found.get(fee_of(venue)))}
+
+
 def _of(key: str, group: str) -> bool:
-    return key.startswith(f"{group}.")
+    return key == group or key.startswith(f"{group}.")
 
 
 def control(key: str) -> tuple[str, ...]:
@@ -147,6 +183,8 @@ def _read(key: str, written: str) -> Value:
     kind = SETTINGS[key].kind
     if isinstance(kind, Switch):
         return written == "true"
+    if isinstance(kind, Tickers):
+        return ",".join(word.strip() for word in written.split(",") if word.strip())
     if not isinstance(kind, Number):
         return written
     plain = written.replace(",", "").replace("\N{MINUS SIGN}", "-").strip()

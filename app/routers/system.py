@@ -1,4 +1,4 @@
-"""System: what kimp depends on, its workers and jobs, the disk, who signed in, what runs here."""
+"""System: venues, latencies, archive; what kimp depends on, workers, jobs, disk, who signed in."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from starlette.responses import Response
 from app.routers.dashboard import NS, database_word, disk, moving
 from app.routers.live import job
 from app.routers.render import look, render, viewer
+from app.routers.system_live import context
 from app.runtime.desk import desk
 from app.security.guard import page
 
 EVENTS_SHOWN = 20
 # Below the data folder; what is not named here is counted as `rest`.
-PLACES = ("datasets", "runs", "uploads", "kernels")
+PLACES = ("datasets", "runs", "uploads", "kernels", "archive")
 
 router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
 
@@ -57,6 +58,7 @@ async def system_page(
             "machine": f"{platform.system()} {platform.machine()}",
         },
         uptime_s=(now_ns - here.started_at_ns) / NS,
+        **context(here.market),
     )
 
 

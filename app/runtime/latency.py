@@ -63,6 +63,21 @@ class Latency:
                 found[stage] = (quantile_ns(recent, 0.5) / 1e3, quantile_ns(recent, 0.99) / 1e3)
         return found
 
+    def octaves(self) -> dict[str, tuple[int, ...]]:
+        """How often in the last minute, of each octave of TOLD_OCTAVES; outside of them, at the
+        nearest end."""
+        self.tick()
+        before = self._slices[0][1]
+        found: dict[str, tuple[int, ...]] = {}
+        for stage, counts in self._counts.items():
+            sums = dict.fromkeys(TOLD_OCTAVES, 0)
+            for bucket, (now, then) in enumerate(zip(counts, before[stage], strict=True)):
+                if now != then:
+                    octave = max(TOLD_OCTAVES[0], bucket // SPLIT + SPLIT_BITS - 1)
+                    sums[min(octave, TOLD_OCTAVES[-1])] += now - then
+            found[stage] = tuple(sums.values())
+        return found
+
     def told(self, stage: str) -> tuple[list[tuple[str, float]], float]:
         """Cumulated counts up to each bound in ms, and the sum in ms, since the start."""
         counts = self._counts[stage]

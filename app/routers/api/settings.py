@@ -17,6 +17,8 @@ from app.security.guard import needs
 from app.security.principal import Principal
 from app.texts.formats import iso
 
+FEEDS = "feeds"
+
 router = APIRouter(
     prefix="/api/v1/settings",
     tags=["settings"],
@@ -89,7 +91,7 @@ async def get_setting(request: Request, key: str) -> Response:
     "/{key}",
     summary="Change a setting",
     responses=answers(200, Setting, "The setting as it now stands", _EXAMPLE)
-    | refusals("not_found", "invalid_fields"),
+    | refusals("not_found", "invalid_fields", "feeds_fixed"),
 )
 async def put_setting(
     request: Request,
@@ -97,7 +99,13 @@ async def put_setting(
     body: NewValue,
     principal: Annotated[Principal, Depends(needs("admin"))],
 ) -> Response:
-    return answer(_setting(await desk(request).preferences.put(key, body.value, principal.name)))
+    """`feeds` ends the present market and begins the other one; where the environment has decided
+    it is 409."""
+    here = desk(request)
+    if key == FEEDS and isinstance(body.value, str):
+        await here.market.switch_feeds(body.value, by=principal.name)
+        return answer(_setting(await here.preferences.get(key)))
+    return answer(_setting(await here.preferences.put(key, body.value, principal.name)))
 
 
 def _setting(preference: Preference) -> Setting:

@@ -159,7 +159,7 @@ def _rungs(rows: Sequence[BookRow], heads: Sequence[Head]) -> tuple[tuple[Rung, 
     highest = max(row.asks[0][0] * rate for row, rate in drawn)
     room = max((highest - lowest) * BEYOND, highest * 0.000_2)
     step = _step((highest - lowest + 2 * room) / RUNGS)
-    first = math.floor((lowest - room) / step)
+    first = math.floor((lowest + highest) / 2 / step - RUNGS / 2)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     columns = [
         None if head.off else _held(row, first, step) for row, head in zip(rows, heads, strict=True)

@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 from app.domain.live import IdentityRow
 from app.domain.policy import IdentityDecision
+from app.domain.venues import Venue
 
 if TYPE_CHECKING:
     from app.runtime.market import Market
 
 # The history of so many pairs is read for the page.
 HISTORIES_MAX = 100
+APART = ("ratio", "reference")
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One fact: `code` is a text below `quarantine.evidence.`, value is as the engine wrote it."""
+    """One fact: `code` is a text below `quarantine.evidence.`; venue: whose, empty: of both."""
 
     code: str
+    venue: str
     value: str
 
 
@@ -53,11 +56,15 @@ async def pairs(market: Market) -> list[Pair]:
 
 
 def evidence(facts: Iterable[str]) -> tuple[Evidence, ...]:
-    """`code=value` as told; the ratio and the reference stand in columns of their own."""
-    split = (fact.partition("=") for fact in facts)
-    return tuple(
-        Evidence(code, value) for code, _, value in split if code not in {"ratio", "reference"}
-    )
+    """`code=value` or `code=venue value`; ratio and reference stand in columns of their own."""
+    found = []
+    for fact in facts:
+        code, _, value = fact.partition("=")
+        venue, _, rest = value.partition(" ")
+        if code not in APART:
+            named = venue in set(Venue) and bool(rest)
+            found.append(Evidence(code, venue if named else "", rest if named else value))
+    return tuple(found)
 
 
 def questions(found: Iterable[Pair]) -> list[Coin]:

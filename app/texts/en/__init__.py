@@ -19,6 +19,7 @@ from app.texts.en import (
     report,
     settings,
     system,
+    walk,
 )
 
 _MODULES = {
@@ -37,6 +38,7 @@ _MODULES = {
     "report": report.TEXTS,
     "settings": settings.TEXTS,
     "system": system.TEXTS,
+    "walk": walk.TEXTS,
 }
 
 CATALOGUE: dict[str, str] = {

@@ -92,6 +92,8 @@ TEXTS: dict[str, str] = {
     "find.new_backtest": "New backtest",
     "find.upload": "Upload a file",
     "find.tokens": "API tokens",
+    "find.walk": "Depth-walk calculator",
+    "find.quarantine": "Quarantine",
     "find.docs": "API documentation",
     "field.expected": "Expected: {expected}",
     "venue.upbit": "Upbit",

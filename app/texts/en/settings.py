@@ -7,6 +7,38 @@ TEXTS: dict[str, str] = {
     "group.backtest": "Backtest defaults",
     "group.backtest.small": "what a new backtest starts from",
     "group.uploads": "Uploads",
+    "sections": "Sections",
+    "group.feeds": "Feeds",
+    "group.feeds.small": "where prices come from, and which channel each venue is read by",
+    "group.detection": "Detection",
+    "group.detection.small": "what counts as an opportunity; in force at once",
+    "group.markets": "Markets",
+    "group.markets.note": (
+        "Favourites come first everywhere and are watched before others when a venue’s "
+        "limit is reached."
+    ),
+    "group.fees": "Fees",
+    "group.fees.small": "taker fee of each venue, with its source and age",
+    "group.fees.note": (
+        "The public list is of the lowest tier, and the dearer one where two sources "
+        "differ. What you set wins over the list."
+    ),
+    "group.archive": "Archive",
+    "group.recorder": "Recorder",
+    "feeds.demo": (
+        "The built-in simulator: nine venues over their real protocols, no internet, no keys."
+    ),
+    "feeds.live": "Public streams of the real exchanges. Needs the internet, no keys.",
+    "feeds.off": "Nothing is opened; backtests work.",
+    "feeds.fixed": "The environment decides: KIMP_FEEDS={feeds}.",
+    "feeds.fixed.short": "by the environment",
+    "feeds.note": (
+        "A change takes seconds and begins with empty books. What was decided in the "
+        "demo is kept apart from the real market. A channel is chosen when feeds start."
+    ),
+    "word.demo": "demo",
+    "word.live": "live",
+    "word.off": "off",
     "th.setting": "Setting",
     "th.value": "Value",
     "th.default": "Default",
@@ -70,6 +102,9 @@ TEXTS: dict[str, str] = {
     "fees.gate.taker_bps": "Gate taker fee, bps",
     "fees.bitget.taker_bps": "Bitget taker fee, bps",
     "fees.coinbase.taker_bps": "Coinbase taker fee, bps",
+    "fees.source.list": "public list",
+    "fees.source.set": "set by hand",
+    "fees.source.account": "read with a key",
     "word.auto": "as the language",
     "word.kr": "red up, blue down",
     "word.intl": "green up, red down",

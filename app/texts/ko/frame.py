@@ -94,6 +94,8 @@ TEXTS: dict[str, str] = {
     "find.new_backtest": "새 백테스트",
     "find.upload": "파일 올리기",
     "find.tokens": "API 토큰",
+    "find.walk": "호가 물량 계산기",
+    "find.quarantine": "격리된 쌍",
     "find.docs": "API 문서",
     "field.expected": "기대: {expected}",
     "venue.upbit": "업비트",

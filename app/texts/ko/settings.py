@@ -7,6 +7,35 @@ TEXTS: dict[str, str] = {
     "group.backtest": "백테스트 기본값",
     "group.backtest.small": "새 백테스트가 시작하는 값",
     "group.uploads": "올리기",
+    "sections": "구역",
+    "group.feeds": "시세",
+    "group.feeds.small": "가격의 출처와 거래소별 채널",
+    "group.detection": "감지",
+    "group.detection.small": "무엇을 기회로 볼지. 바로 적용됩니다",
+    "group.markets": "마켓",
+    "group.markets.note": (
+        "즐겨찾기는 어디서나 먼저 나오고, 거래소 한도에 닿으면 다른 코인보다 먼저 지켜봅니다."
+    ),
+    "group.fees": "수수료",
+    "group.fees.small": "거래소별 테이커 수수료와 출처, 나이",
+    "group.fees.note": (
+        "공개 요율표는 가장 낮은 등급 기준이고, 출처가 다르면 비싼 쪽입니다. 직접 정한 "
+        "값이 먼저입니다."
+    ),
+    "group.archive": "보관소",
+    "group.recorder": "녹화",
+    "feeds.demo": "내장 시뮬레이터: 거래소 아홉 곳의 실제 프로토콜. 인터넷도 키도 필요 없습니다.",
+    "feeds.live": "실제 거래소의 공개 스트림. 인터넷이 필요하고 키는 필요 없습니다.",
+    "feeds.off": "아무것도 열지 않습니다. 백테스트는 됩니다.",
+    "feeds.fixed": "환경 변수가 정합니다: KIMP_FEEDS={feeds}.",
+    "feeds.fixed.short": "환경 변수",
+    "feeds.note": (
+        "바꾸면 몇 초 걸리고 빈 호가에서 시작합니다. 데모에서 결정한 것은 실제 시장과 "
+        "따로 보관합니다. 채널은 시세를 시작할 때 적용됩니다."
+    ),
+    "word.demo": "데모",
+    "word.live": "실제",
+    "word.off": "끔",
     "th.setting": "항목",
     "th.value": "값",
     "th.default": "기본값",
@@ -70,6 +99,9 @@ TEXTS: dict[str, str] = {
     "fees.gate.taker_bps": "게이트 테이커 수수료, bps",
     "fees.bitget.taker_bps": "비트겟 테이커 수수료, bps",
     "fees.coinbase.taker_bps": "코인베이스 테이커 수수료, bps",
+    "fees.source.list": "공개 요율표",
+    "fees.source.set": "손으로 정함",
+    "fees.source.account": "키로 읽음",
     "word.auto": "언어를 따름",
     "word.kr": "빨강 상승, 파랑 하락",
     "word.intl": "초록 상승, 빨강 하락",
