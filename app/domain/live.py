@@ -340,6 +340,20 @@ class Explanation(msgspec.Struct, frozen=True):
     inputs: dict[str, float | str | None]
 
 
+def as_ended(began: Explanation, row: Opportunity) -> Explanation:
+    """As it was when it began, whose parts sum to the net, and how it ended since."""
+    opportunity = msgspec.structs.replace(
+        began.opportunity,
+        status=row.status,
+        code=row.code,
+        closed_at_ns=row.closed_at_ns,
+        updated_at_ns=row.updated_at_ns,
+        peak_bps=row.peak_bps,
+        updates=row.updates,
+    )
+    return msgspec.structs.replace(began, opportunity=opportunity)
+
+
 class RefusalCount(msgspec.Struct, frozen=True):
     """How often a code refused, since `since_ns`; best: the largest net that it refused."""
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.domain.backtests import RunStatus
 from app.domain.datasets import Kind
-from app.domain.live import Explanation, Opportunity
+from app.domain.live import Explanation, Opportunity, as_ended
 from app.domain.records import (
     AuditRow,
     DatasetRow,
@@ -260,12 +260,11 @@ def get_signal(conn: sa.Connection, signal_id: str) -> Opportunity | None:
 
 
 def explanation(conn: sa.Connection, signal_id: str) -> Explanation | None:
-    """As it was when the row began."""
+    """As it was when the row began, and how it ended."""
     row = _signal(conn, signal_id)
     if row is None or row.evidence is None:
         return None
-    found: Explanation = row.evidence
-    return found
+    return as_ended(row.evidence, row.opportunity)
 
 
 def _signal(conn: sa.Connection, signal_id: str) -> rows.Fields | None:

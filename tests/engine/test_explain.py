@@ -212,7 +212,9 @@ def test_evidence_stands_still_while_the_market_moves_on() -> None:
     world.wait(0.2)
     fair(world, UPBIT)
     assert world.views.live(world.at_ns) == ()
-    assert world.views.explain(row.id, world.at_ns) == began, "a closed one as it began"
+    over = world.views.explain(row.id, world.at_ns)
+    assert over is not None
+    assert msgspec.structs.replace(over, opportunity=began.opportunity) == began
     assert began.at_ns == row.opened_at_ns
     assert world.views.explain("o-999", world.at_ns) is None
 
@@ -239,3 +241,38 @@ def test_everything_told_can_be_written_down() -> None:
         text = msgspec.json.encode(found)
         assert len(text) < 64 * 1024
         assert msgspec.json.decode(text, type=Explanation) == found
+
+
+def test_what_is_over_is_explained_as_it_began_and_says_how_it_ended() -> None:
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    (row,) = world.views.live(world.at_ns)
+    world.wait(0.2)
+    fair(world, UPBIT, premium=0.02)
+    world.wait(0.2)
+    fair(world, UPBIT)
+    found = world.views.explain(row.id, world.at_ns)
+    assert found is not None
+    over = found.opportunity
+    assert (over.status, over.code, over.closed_at_ns) == ("MISSED", "NET_BELOW_MIN", world.at_ns)
+    assert over.net_bps == row.net_bps
+    assert over.peak_bps > over.net_bps + 50.0
+    assert found.steps[-1].bps == pytest.approx(over.net_bps, abs=1e-9)
+
+
+def test_a_refusal_that_rests_keeps_the_net_that_its_bars_sum_to() -> None:
+    world = market()
+    world.wallets(BINANCE, withdraw=Flow.CLOSED)
+    fair(world, UPBIT, premium=0.012)
+    (row,) = world.views.refused(world.at_ns)
+    world.wait(0.2)
+    fair(world, UPBIT, premium=0.02)
+    world.wait(0.2)
+    fair(world, UPBIT)
+    for seconds in (0.2, 60.0):
+        world.wait(seconds)
+        found = world.views.explain(row.id, world.at_ns)
+        assert found is not None
+        assert found.opportunity.net_bps == row.net_bps
+        assert found.steps[-1].bps == pytest.approx(row.net_bps, abs=1e-9)
+    assert found.opportunity.closed_at_ns is not None

@@ -89,7 +89,11 @@ async def test_an_opportunity_is_written_when_it_opens_and_when_it_closes(
     assert await database.read(queries.get_signal, "o-1") == row
     await write(database, missed(row))
     assert await database.read(queries.get_signal, "o-1") == missed(row)
-    assert await database.read(queries.explanation, "o-1") == evidence(row), "from when it opened"
+    why = await database.read(queries.explanation, "o-1")
+    assert why.steps == evidence(row).steps, "from when it opened"
+    assert why.opportunity.net_bps == row.net_bps
+    assert (why.opportunity.status, why.opportunity.code) == (Status.MISSED, missed(row).code)
+    assert why.opportunity.closed_at_ns == missed(row).closed_at_ns
 
 
 async def test_open_and_closed_in_one_batch_are_one_row(database: Database) -> None:

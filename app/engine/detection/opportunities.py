@@ -25,7 +25,7 @@ from app.domain.facts import (
     OpportunityClosed,
     OpportunityOpened,
 )
-from app.domain.live import Explanation, Opportunity, Status
+from app.domain.live import Explanation, Opportunity, Status, as_ended
 from app.domain.markets import Instrument
 from app.domain.policy import Policy
 from app.domain.times import SECOND_NS
@@ -67,6 +67,9 @@ class Entry:
     scene: tuple[Stage, int]
     money: Money
     row: Opportunity | None = None
+    """As it began; `last` when it was seen last, `end` when it was over."""
+    last: Opportunity | None = None
+    end: Opportunity | None = None
     updates: int = 0
     peak_bps: float = 0.0
     rested_at_ns: int | None = None
@@ -183,13 +186,16 @@ class Opportunities:
         return tuple(sorted(found, key=lambda row: (-row.net_bps, row.id)))
 
     def explain(self, row_id: str, at_ns: int) -> Explanation | None:
-        """Of what is there now: as it is now."""
+        """Of what is there now: as it is now; of what is over: as it began, and how it ended."""
         for r, entry in (*self._live.items(), *self._refused.items()):
             if entry.id == row_id:
                 stage = self._board.live
                 row = self._row(entry, at_ns, stage, r)
                 return explanation(stage, r, row, self._money(at_ns), self._sizes, at_ns)
-        return self.evidence(row_id)
+        began, kept = self.evidence(row_id), self._kept.get(row_id)
+        if began is None or kept is None or kept.end is None:
+            return began
+        return as_ended(began, kept.end)
 
     def evidence(self, row_id: str) -> Explanation | None:
         """As it was when it began; None when that is too long ago."""
@@ -250,8 +256,8 @@ class Opportunities:
         # Frames that waited carry the time of their receipt, which may lie before a tick's.
         at_ns = max(at_ns, entry.opened_at_ns)
         row = self._row(entry, at_ns, self._board.live, r, closed_at_ns=at_ns)
-        row = structs.replace(row, status=Status.MISSED, code=code.name)
-        facts.append(OpportunityClosed(at_ns, row))
+        entry.end = structs.replace(row, status=Status.MISSED, code=code.name)
+        facts.append(OpportunityClosed(at_ns, entry.end))
 
     def _refuse(self, r: int, code: Code, at_ns: int, facts: list[Fact]) -> None:
         rested = self._resting.pop((r, code), None)
@@ -268,7 +274,7 @@ class Opportunities:
     def _rest(self, r: int, at_ns: int) -> None:
         entry = self._refused.pop(r)
         row = self._row(entry, at_ns, self._board.live, r)
-        entry.updates, entry.peak_bps, entry.row = row.updates, row.peak_bps, row
+        entry.updates, entry.peak_bps, entry.last = row.updates, row.peak_bps, row
         entry.rested_at_ns = at_ns
         self._resting[r, entry.code] = entry
         self._resting.move_to_end((r, entry.code))
@@ -278,10 +284,11 @@ class Opportunities:
         return [self._resting.pop(key) for key in keys]
 
     def _end(self, entry: Entry, at_ns: int, facts: list[Fact]) -> None:
-        assert entry.row is not None
+        last = entry.last or entry.row
+        assert last is not None
         at_ns = max(at_ns, entry.opened_at_ns)
-        row = structs.replace(entry.row, closed_at_ns=at_ns, updated_at_ns=at_ns)
-        facts.append(CandidateRefused(at_ns, row, ended=True))
+        entry.end = structs.replace(last, closed_at_ns=at_ns, updated_at_ns=at_ns)
+        facts.append(CandidateRefused(at_ns, entry.end, ended=True))
 
     def _row(
         self, entry: Entry, at_ns: int, stage: Stage, r: int, *, closed_at_ns: int | None = None
