@@ -77,11 +77,18 @@ class Views:
 
     # Premiums
 
-    def premiums(self, at_ns: int, bases: Collection[str] | None = None) -> tuple[PremiumRow, ...]:
-        """Every route of these assets, or of all."""
+    def premiums(
+        self,
+        at_ns: int,
+        bases: Collection[str] | None = None,
+        ids: Collection[str] | None = None,
+    ) -> tuple[PremiumRow, ...]:
+        """Every route of these assets, or of all; of ids only those."""
         engine, stage = self._engine, self._engine.board.live
         asked = stage.routes_of if bases is None else bases
         routes = tuple(r for base in asked for r in stage.routes_of.get(base, ()))
+        if ids is not None:
+            routes = tuple(r for r in routes if stage.face(r).id in ids)
         for r in routes:
             if not stage.routes[r]["loaded"]:
                 engine.opportunities.load(r, at_ns)

@@ -353,8 +353,11 @@ class Market:
     def prices(self, rows: Collection[int] | None = None) -> tuple[PriceRow, ...]:
         return () if self._run is None else self._run.views.prices(time.time_ns(), rows)
 
-    def premiums(self, bases: Collection[str] | None = None) -> tuple[PremiumRow, ...]:
-        return () if self._run is None else self._run.views.premiums(time.time_ns(), bases)
+    def premiums(
+        self, bases: Collection[str] | None = None, ids: Collection[str] | None = None
+    ) -> tuple[PremiumRow, ...]:
+        """Every route of these bases, or of all; with ids only those: a row costs µs."""
+        return () if self._run is None else self._run.views.premiums(time.time_ns(), bases, ids)
 
     def books(self, base: str) -> tuple[BookRow, ...]:
         return () if self._run is None else self._run.views.books(base, time.time_ns())

@@ -558,8 +558,14 @@ class FakeMarket:
     def prices(self) -> tuple[PriceRow, ...]:
         return self.price_rows
 
-    def premiums(self, bases: Collection[str] | None = None) -> tuple[PremiumRow, ...]:
-        return tuple(row for row in self.premium_rows if bases is None or row.base in bases)
+    def premiums(
+        self, bases: Collection[str] | None = None, ids: Collection[str] | None = None
+    ) -> tuple[PremiumRow, ...]:
+        return tuple(
+            row
+            for row in self.premium_rows
+            if (bases is None or row.base in bases) and (ids is None or row.id in ids)
+        )
 
     def books(self, base: str) -> tuple[BookRow, ...]:
         if self.feeds == "off" or base not in COINS:

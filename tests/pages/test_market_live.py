@@ -42,9 +42,9 @@ class Counting(FakeMarket):
 
     reads = 0
 
-    def premiums(self, bases: Any = None) -> Any:
+    def premiums(self, bases: Any = None, ids: Any = None) -> Any:
         self.reads += bases is None
-        return super().premiums(bases)
+        return super().premiums(bases, ids)
 
 
 def told(market: FakeMarket, heard: Heard | None = None) -> Heard:

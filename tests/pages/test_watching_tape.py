@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,9 @@ from app.domain.facts import CandidateRefused, ChannelTurned, RateWithheld, Reje
 from app.domain.live import ChannelState
 from app.domain.venues import Venue
 from app.routers.watching.happened import LINES_MAX, lines
-from app.routers.watching.memory import MINUTE_NS, MINUTES_MIN, POINT_NS, Memory
+from app.routers.watching.memory import MINUTE_NS, MINUTES_MIN, PART, POINT_NS, Memory
 from app.routers.watching.past import continued, joined
+from app.routers.watching.showing import PARTS, WHOLE_NS, Sample
 from app.routers.watching.tape import LAMPS, foot, leader, tape
 from tests.pages.live_rows import MOMENT_NS, FakeMarket, premium, refused, stale_venue, venue
 
@@ -90,8 +92,9 @@ def test_the_memory_looks_as_often_as_it_must_and_knows_ranges_after_a_while() -
     assert memory.look(fake, at_ns)  # type: ignore[arg-type]
     assert not memory.look(fake, at_ns + POINT_NS - 1)  # type: ignore[arg-type]
     assert memory.span("XRP", "upbit") is None
-    for minute in range(1, MINUTES_MIN):
-        memory.look(fake, at_ns + minute * MINUTE_NS)  # type: ignore[arg-type]
+    for minute in range(MINUTES_MIN):
+        for part in range(len(fake.market_rows) // PART + 1):
+            memory.look(fake, at_ns + minute * MINUTE_NS + part)  # type: ignore[arg-type]
     span = memory.span("XRP", "upbit")
     assert span is not None
     assert (span.low, span.high, span.minutes) == (64.6, 64.6, MINUTES_MIN)
@@ -131,3 +134,27 @@ def test_the_archive_s_columns_are_joined_and_the_session_goes_on_from_there() -
     whole = continued(columns, after)
     assert whole[0].tolist() == [1.0, 2.0, 3.0, 3.5]
     assert continued(tuple(np.empty(0) for _ in range(5)), after)[0].tolist() == [2.5, 3.0, 3.5]
+
+
+def test_a_sample_of_all_routes_is_read_a_part_at_a_time() -> None:
+    class Counting(FakeMarket):
+        asked: list[int | None] = []  # noqa: RUF012 - one market, one list
+
+        def premiums(self, bases: Any = None, ids: Any = None) -> Any:
+            self.asked.append(None if bases is None else len(bases))
+            return super().premiums(bases, ids)
+
+    fake, sample = Counting(), Sample()
+    at_ns, beat_ns = MOMENT_NS, 100_000_000
+    whole = sample.rows(fake, (), at_ns)  # type: ignore[arg-type]
+    assert len(whole) == len(fake.premium_rows)
+    fake.premium_rows = (*(r for r in fake.premium_rows if r.base != "XRP"), premium("NEW"))
+    for _ in range(2 * PARTS):
+        at_ns += beat_ns
+        found = sample.rows(fake, ("NEW",), at_ns)  # type: ignore[arg-type]
+    assert fake.asked[0] is None
+    assert max(each or 0 for each in fake.asked[1:]) <= -(-15 // PARTS)
+    assert "XRP" not in {row.base for row in found}
+    assert "NEW" in {row.base for row in found}
+    sample.rows(fake, (), at_ns + WHOLE_NS + 1)  # type: ignore[arg-type]
+    assert fake.asked[-1] is None, "nobody looked for a while"

@@ -92,7 +92,8 @@ def _board(beat: Beat, chosen: Chosen) -> Board:
     order = ranked(best, chosen, beat.favourites, showing.orders, beat.at_ns)
     had = [row for row in order if is_ranked(row)]
     others = [row for row in order if not is_ranked(row)][:UNRANKED_MAX]
-    shown = [*had[: ROWS_MAX - len(others)], *others]
+    now = beat.fresh([*had[: ROWS_MAX - len(others)], *others])
+    shown = list(now.values())
     figures = [
         value
         for row in shown
@@ -170,6 +171,8 @@ def matrix(beat: Beat, chosen: Chosen, bases: Sequence[str]) -> tuple[MatrixRow,
             )
             found[row.base, home, abroad] = row
     homes = (Venue.UPBIT, Venue.BITHUMB)
+    now = beat.fresh(found.values())
+    found = {key: now[row.id] for key, row in found.items()}
     return tuple(
         MatrixRow(
             base,

@@ -29,6 +29,8 @@ POINT_NS = 5 * NS
 MINUTES_MAX = DAY_S // 60
 POINTS_MAX = DAY_S // 5
 COINS_MAX = 400
+# So many coins are looked at in one go.
+PART = 4
 # Quartiles of fewer minutes would be no quartiles.
 MINUTES_MIN = 5
 COLUMNS = ("kimchi", "usdt", "usdlike", "realizable")
@@ -71,6 +73,7 @@ class Memory:
         self._columns: tuple[array[float], ...] = tuple(array("d") for _ in COLUMNS)
         self._minute_ns = 0
         self._point_ns = 0
+        self._turn: list[str] = []
 
     def look(self, market: Market, at_ns: int) -> bool:
         """Whether the leader's series has a new point."""
@@ -80,7 +83,10 @@ class Memory:
             self._note_leader(leader(market.premiums((LEADER,))), at_ns)
         if at_ns - self._minute_ns >= MINUTE_NS:
             self._minute_ns = at_ns
-            self._note_coins(market.premiums())
+            self._turn = [row.base for row in market.markets()]
+        if self._turn:
+            part, self._turn = self._turn[:PART], self._turn[PART:]
+            self._note_coins(market.premiums(part))
         return before != (len(self._time), self._time[-1] if self._time else 0.0)
 
     def _note_leader(self, row: PremiumRow | None, at_ns: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -21,6 +21,50 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Names, ticks and identities change by the minute, not by the beat.
 MARKETS_NS = 5_000_000_000
+# A sample is read in so many beats, and anew as a whole when it rested for longer than this.
+PARTS = 8
+WHOLE_NS = 3_000_000_000
+
+
+class Sample:
+    """All routes as they were within the last second, read a few bases at a time.
+
+    A row costs some µs; of thousands nobody may be held up at every beat.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[str, tuple[PremiumRow, ...]] = {}
+        self._turn: list[str] = []
+        self._tended_ns = 0
+
+    def rows(self, market: Market, listed: Iterable[str], at_ns: int) -> tuple[PremiumRow, ...]:
+        """Once a beat: a part is read anew; all of it, when nobody has asked for a while.
+
+        listed: the bases that there are, for those that came since.
+        """
+        rested_ns, self._tended_ns = at_ns - self._tended_ns, at_ns
+        if not self._rows or rested_ns > WHOLE_NS:
+            self._take(market.premiums(), None)
+        elif rested_ns > 0:
+            if not self._turn:
+                self._turn = sorted({*self._rows, *listed})
+            count = max(1, -(-len(self._rows) // PARTS))
+            part, self._turn = self._turn[:count], self._turn[count:]
+            self._take(market.premiums(part), part)
+        return tuple(row for rows in self._rows.values() for row in rows)
+
+    def _take(self, rows: Iterable[PremiumRow], bases: Iterable[str] | None) -> None:
+        found: dict[str, list[PremiumRow]] = {}
+        for row in rows:
+            found.setdefault(row.base, []).append(row)
+        if bases is None:
+            self._rows = {base: tuple(each) for base, each in found.items()}
+            return
+        for base in bases:
+            if base in found:
+                self._rows[base] = tuple(found[base])
+            else:
+                self._rows.pop(base, None)
 
 
 class Showing:
@@ -28,6 +72,7 @@ class Showing:
 
     def __init__(self) -> None:
         self.memory = Memory()
+        self.sample = Sample()
         self.past = Past()
         self.best = Best()
         self.orders = Orders()
@@ -65,6 +110,7 @@ class Beat:
         self.market = market
         self.at_ns = at_ns
         self._made: dict[Hashable, Any] = {}
+        self._fresh: dict[str, PremiumRow] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What several regions of this beat share."""
@@ -75,7 +121,17 @@ class Beat:
 
     @cached_property
     def premiums(self) -> tuple[PremiumRow, ...]:
-        return self.market.premiums()
+        """Of all routes, up to a second old: to choose from, not to be shown."""
+        return self.showing.sample.rows(self.market, self.markets, self.at_ns)
+
+    def fresh(self, rows: Iterable[PremiumRow]) -> dict[str, PremiumRow]:
+        """The same routes as they are now, by id; what is gone meanwhile stays as it was."""
+        asked = {row.id: row for row in rows}
+        missing = asked.keys() - self._fresh.keys()
+        if missing:
+            bases = {asked[id_].base for id_ in missing}
+            self._fresh |= {row.id: row for row in self.market.premiums(bases, missing)}
+        return {id_: self._fresh.get(id_, row) for id_, row in asked.items()}
 
     @cached_property
     def prices(self) -> Mapping[tuple[str, str, str], PriceRow]:
