@@ -398,7 +398,8 @@ def _levels(changes: Sequence[Change]) -> list[Level]:
 
 def _entry(bullet: _Bullet) -> Entry:
     server = bullet.instanceServers[0]
-    url = f"{server.endpoint}?token={quote(bullet.token, safe='')}"
+    mark = "&" if "?" in server.endpoint else "?"
+    url = f"{server.endpoint}{mark}token={quote(bullet.token, safe='')}"
     return Entry(url, server.pingInterval / 1000)
 
 
