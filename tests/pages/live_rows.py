@@ -8,10 +8,15 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
+from app.archive.archive import Usage
+from app.archive.client import Unavailable
+from app.archive.queries import History, Quantiles
 from app.domain.facts import BookBroke, BookRestored, Fact, OpportunityOpened, PairQuarantined
 from app.domain.live import (
     BookRow,
@@ -36,9 +41,10 @@ from app.domain.live import (
     WouldPass,
 )
 from app.domain.markets import Instrument
-from app.domain.policy import Policy
+from app.domain.policy import Fee, IdentityDecision, Policy
 from app.domain.problems import Problem
 from app.domain.venues import KOREAN, Venue
+from app.runtime.latency import Latency
 
 MOMENT_NS = 1_795_065_787_412_000_000
 """2026-11-19 14:23:07.412 KST"""
@@ -461,6 +467,61 @@ def near_miss(base: str = "APT", **given: Any) -> NearMiss:
     return NearMiss(row, Gate("NET_BELOW_MIN", False, net, 30.0, net - 30.0, "bps"))
 
 
+class FakeArchive:
+    """Two hours of history of every route. away: why it does not answer."""
+
+    def __init__(self, away: str | None = None) -> None:
+        self.away = away
+
+    def usage(self) -> Usage:
+        day_ns = 86_400_000_000_000
+        tables = {
+            "orderbook_snapshots": (140_997, 9_700_000, MOMENT_NS - 3 * day_ns),
+            "tick_trades": (119_373, 1_800_000, MOMENT_NS - 3 * day_ns),
+            "spread_history": (1_103_917, 11_300_000, None),
+        }
+        state = "away" if self.away else "storing"
+        most, used = 10 * 2**30, 22_800_000
+        return Usage(state, self.away, "embedded", 77, most, used, 12, 0, 9_000, 1, tables)
+
+    async def premium_history(self, *route: Any) -> History:
+        self._ask()
+        at_ns = MOMENT_NS + np.arange(-120, 0, dtype=np.int64) * 60_000_000_000
+        values = np.sin(np.arange(120) / 9) * 20 + 40
+        return History(at_ns, values, values - 1, values + 1)
+
+    async def quantiles(self, basis: str, since_ns: int) -> Quantiles:
+        self._ask()
+        return {("XRP", "binance", "upbit"): np.linspace(0.0, 100.0, 101)}
+
+    def _ask(self) -> None:
+        if self.away:
+            raise Unavailable(self.away)
+
+
+class FakePolicies:
+    """What people decided, as far as pages ask."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, list[IdentityDecision]] = {}
+
+    def fees(self) -> tuple[Fee, ...]:
+        return tuple(
+            Fee(each, "KRW" if each is Venue.UPBIT else None, 10.0, "list", MOMENT_NS)
+            for each in Venue
+        )
+
+    async def decisions_of(self, row: IdentityRow) -> list[IdentityDecision]:
+        return self.words.get(row.id, [])
+
+
+@dataclass
+class FakeOutside:
+    """feeds: what the environment says; None: Settings may choose."""
+
+    feeds: str | None = None
+
+
 class FakeMarket:
     """Stands for the market of the desk; every list may be replaced, `tell()` calls listeners."""
 
@@ -471,7 +532,12 @@ class FakeMarket:
         self.frames = 8_412_907
         self.started_at_ns = MOMENT_NS - 3_600_000_000_000
         self.policy = Policy()
-        self.archive = None
+        self.archive = FakeArchive() if feeds != "off" else None
+        self.policies = FakePolicies()
+        self.outside = FakeOutside()
+        self.latency = Latency(lambda: 0.0)
+        for stage, ns in (("receive", 40_000), ("parse", 1_700), ("decided", 400_000)):
+            self.latency.observe(stage, ns)
         self.decided: list[tuple[str, str, str, str]] = []
         self.listeners: list[tuple[int, Callable[[Any], None]]] = []
         on = feeds != "off"
