@@ -96,6 +96,9 @@ class PremiumRow(msgspec.Struct, frozen=True):
     official_age_ms: float | None
     wallet_age_ms: float | None
     at_ns: int
+    way_back: str | None = None
+    """A Flow: of USDT from the selling to the buying venue, without which the loop stays open; None
+    where it ends in won, or nobody looked yet."""
 
 
 class BookRow(msgspec.Struct, frozen=True):
@@ -244,8 +247,8 @@ class Gate(msgspec.Struct, frozen=True):
     """One condition. value and limit as numbers where they are, else as words; margin > 0 passes.
 
     unit: bps, s, ms, krw, share, word. code: the refusal that it gives. name: what it looks at:
-    book_age_buy, book_age_sell, rate_age, identity, travel_rule, withdraw, deposit, net, too_good,
-    tick, fees, depth, in this order.
+    book_age_buy, book_age_sell, rate_age, identity, travel_rule, withdraw, deposit,
+    return_withdraw, return_deposit (of USDT), net, too_good, tick, fees, depth, in this order.
     """
 
     code: str

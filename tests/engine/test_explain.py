@@ -131,7 +131,7 @@ def test_the_names_of_gates_stand_in_their_order() -> None:
     (row,) = world.views.live(world.at_ns)
     assert [gate.name for gate in row.gates] == [
         "book_age_buy", "book_age_sell", "rate_age", "identity", "travel_rule", "withdraw",
-        "deposit", "net", "too_good", "tick", "fees", "depth",
+        "deposit", "return_withdraw", "return_deposit", "net", "too_good", "tick", "fees", "depth",
     ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -16,7 +17,7 @@ from app.domain.facts import (
     PairQuarantined,
 )
 from app.domain.live import Opportunity, Status
-from app.domain.markets import Flow, Instrument, Market
+from app.domain.markets import Flow, Instrument, Market, WalletNetwork
 from app.domain.policy import AssetName, Fee, IdentityDecision, Verdict
 from app.domain.venues import Venue
 from tests.engine.builders import (
@@ -305,9 +306,46 @@ def test_a_missing_fee_is_never_nothing() -> None:
 
 def test_a_missing_withdrawal_fee_is_never_nothing() -> None:
     world = market()
-    world.wallets(assets=("XRP",))
+    upset(world, UPBIT, {"USDT": {"fee": None}})
     fair(world, UPBIT, premium=0.012)
     assert refused(world) == ["FEE_UNKNOWN"]
+
+
+@pytest.mark.parametrize(("premium", "venue"), [(0.012, UPBIT), (-0.012, BINANCE)])
+@pytest.mark.parametrize(
+    ("flow", "code"),
+    [(Flow.CLOSED, "WALLET_CLOSED"), (Flow.UNKNOWN, "WALLET_UNKNOWN")],
+)
+def test_a_loop_whose_tether_cannot_come_back_is_not_closed(
+    premium: float, venue: Venue, flow: Flow, code: str
+) -> None:
+    """Sold in Korea, the money stands there: without the way back nothing was earned yet."""
+    other = BINANCE if venue is UPBIT else UPBIT
+    for shut, end in ((venue, "withdraw"), (other, "deposit")):
+        world = market()
+        upset(world, shut, {"USDT": {end: flow}})
+        fair(world, UPBIT, premium=premium)
+        assert live(world) == []
+        (row,) = world.views.refused(world.at_ns)
+        assert row.code == code
+        (gate,) = (gate for gate in row.gates if not gate.passed)
+        assert (gate.name, gate.value, gate.limit) == (f"return_{end}", flow.value, "open")
+        assert gate.detail == f"{shut.value} TRX"
+        ways = {each.way_back for each in world.views.premiums(world.at_ns)
+                if each.direction == row.direction}  # fmt: skip
+        assert ways == {flow}
+
+
+def upset(world: World, venue: Venue, changed: dict[str, dict[str, Any]]) -> None:
+    """A venue's wallets, open but for these changes."""
+    networks = tuple(
+        structs.replace(
+            WalletNetwork(venue, asset, network, Flow.OPEN, Flow.OPEN, "1"),
+            **changed.get(asset, {}),
+        )
+        for asset, network in (("XRP", "XRP"), ("USDT", "TRX"))
+    )
+    world.take(WalletsRead(world.at_ns, venue, networks))
 
 
 def test_too_good_to_be_true_is_not_reported() -> None:

@@ -482,11 +482,18 @@ def _barred(
     if made.way.fenced:
         return Code.FENCED, asset
     flows = {"withdraw": made.way.withdraw, "deposit": made.way.deposit}
-    for code, bad in ((Code.WALLET_CLOSED, Flow.CLOSED), (Code.WALLET_UNKNOWN, Flow.UNKNOWN)):
-        for name, flow in flows.items():
-            if flow is bad:
-                return code, name
-    return (Code.WALLET_CLOSED, "no_network") if made.way.shared is False else (Code.NONE, "")
+    if made.back is not None:
+        # What cannot come back is no closed loop.
+        flows |= {"return_withdraw": made.back.withdraw, "return_deposit": made.back.deposit}
+    for name, flow in flows.items():
+        if flow is Flow.CLOSED:
+            return Code.WALLET_CLOSED, name
+    if made.way.shared is False or (made.back is not None and made.back.shared is False):
+        return Code.WALLET_CLOSED, "no_network"
+    for name, flow in flows.items():
+        if flow is Flow.UNKNOWN:
+            return Code.WALLET_UNKNOWN, name
+    return Code.NONE, ""
 
 
 def _unpaid(made: Transfer, korean: Venue | None, fees: Fees, at_ns: int) -> tuple[Code, str]:

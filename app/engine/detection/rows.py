@@ -19,6 +19,7 @@ from app.engine.detection.codes import DIRECTIONS, Code, Direction
 from app.engine.detection.kernel import FIGURES
 from app.engine.detection.pricing import BPS, Floats, Loop, Terms
 from app.engine.detection.tables import NO_ROW, Indexes
+from app.engine.market.wallets import Route
 
 NOT_LOADED = Transfer()
 
@@ -155,7 +156,16 @@ def _premium_row(
         official_age_ms=money.official_age_ms if crosses else None,
         wallet_age_ms=_wallet_age_ms(transfer, at_ns),
         at_ns=at_ns,
+        way_back=None if transfer.back is None else _both(transfer.back),
     )
+
+
+def _both(over: Route) -> Flow:
+    """Whether something can leave and arrive: the worse of the two."""
+    flows = {over.withdraw, over.deposit}
+    if Flow.CLOSED in flows or over.shared is False:
+        return Flow.CLOSED
+    return Flow.UNKNOWN if Flow.UNKNOWN in flows else Flow.OPEN
 
 
 def _sized(figures: list[float], withheld: Code, sizes: Sizes) -> tuple[SizedNet, ...]:
@@ -244,18 +254,27 @@ def _rate_gate(stage: Stage, r: int, seen: Look, money: Money, at_ns: int) -> Ga
 
 
 def _flow_gates(transfer: Transfer, buy: Instrument, sell: Instrument, *, old: bool) -> list[Gate]:
+    """The coin's way there; where won and dollars are not both at home, and USDT's way back."""
+    way, back = transfer.way, transfer.back
+    ways = [
+        ("withdraw", way.withdraw, buy.venue, way, way.fenced),
+        ("deposit", way.deposit, sell.venue, way, way.fenced),
+    ]
+    if back is not None:
+        ways += [
+            ("return_withdraw", back.withdraw, sell.venue, back, False),
+            ("return_deposit", back.deposit, buy.venue, back, False),
+        ]
     found: list[Gate] = []
-    way = transfer.way
-    ways = (("withdraw", way.withdraw, buy.venue), ("deposit", way.deposit, sell.venue))
-    for name, flow, venue in ways:
-        if way.fenced:
+    for name, flow, venue, over, fenced in ways:
+        if fenced:
             code = Code.FENCED
-        elif flow is Flow.CLOSED or way.shared is False:
+        elif flow is Flow.CLOSED or over.shared is False:
             code = Code.WALLET_CLOSED
         else:
             code = Code.WALLET_UNKNOWN
-        passed = flow is Flow.OPEN and way.shared is not False and not way.fenced and not old
-        detail = f"{venue.value} {way.network or ''}".strip()
+        passed = flow is Flow.OPEN and over.shared is not False and not fenced and not old
+        detail = f"{venue.value} {over.network or ''}".strip()
         found.append(_word_gate(name, code, flow.value, "open", passed=passed, detail=detail))
     return found
 

@@ -92,6 +92,8 @@ TEXTS: dict[str, str] = {
     "gate.travel_rule": "Travel rule",
     "gate.withdraw": "Withdrawal",
     "gate.deposit": "Deposit",
+    "gate.return_withdraw": "USDT withdrawal",
+    "gate.return_deposit": "USDT deposit",
     "gate.net": "Net now",
     "gate.too_good": "Too good to be true",
     "gate.tick": "One tick",

@@ -92,6 +92,8 @@ TEXTS: dict[str, str] = {
     "gate.travel_rule": "트래블룰",
     "gate.withdraw": "출금",
     "gate.deposit": "입금",
+    "gate.return_withdraw": "USDT 출금",
+    "gate.return_deposit": "USDT 입금",
     "gate.net": "지금 순익",
     "gate.too_good": "너무 좋음",
     "gate.tick": "호가 한 칸",
