@@ -116,6 +116,13 @@ class Reconnect(Command, frozen=True):
     reason: str
 
 
+class AskMarkets(Command, frozen=True):
+    """Read a venue's list now: it refused something that was listed."""
+
+    venue: Venue
+    reason: str
+
+
 class Watch(Command, frozen=True):
     """The instruments that a venue should stream from now on."""
 

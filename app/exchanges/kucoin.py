@@ -220,7 +220,9 @@ class KuCoin:
         return made
 
     def resubscribe(self, instrument: Instrument, channel: str, ticket: Ticket) -> list[bytes]:
-        return []
+        """The refusal of one symbol is that of its whole topic: each may be subscribed alone."""
+        topics = [f"{topic}:{self.symbol(instrument)}" for topic in (TOPICS[channel], Topic.TRADES)]
+        return [_subscribe(topic, f"{ticket.tag}-{count}") for count, topic in enumerate(topics)]
 
     def ping(self, ticket: Ticket) -> bytes | None:
         return msgspec.json.encode({"id": ticket.tag, "type": "ping"})

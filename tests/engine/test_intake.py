@@ -18,6 +18,7 @@ from app.domain.events import (
 )
 from app.domain.facts import (
     AskBook,
+    AskMarkets,
     BookBroke,
     BookRestored,
     Command,
@@ -30,7 +31,12 @@ from app.domain.facts import (
 )
 from app.domain.markets import Alignment, BookSnapshot, Instrument
 from app.domain.venues import Venue
-from app.engine.market.intake import ASK_AGAIN_NS, RESUBSCRIBE_AGAIN_NS, Intake
+from app.engine.market.intake import (
+    ASK_AGAIN_NS,
+    MISSING_AFTER_NS,
+    RESUBSCRIBE_AGAIN_NS,
+    Intake,
+)
 from app.exchanges.scanning import translators
 from tests.exchanges import frames
 from tests.exchanges.frames import Levels, Said, written
@@ -134,6 +140,7 @@ def test_a_whole_book_is_taken_and_its_receipt_is_its_age() -> None:
 
 def test_a_gap_breaks_the_book_before_anything_else_and_a_new_snapshot_heals_it() -> None:
     stand = Stand(frames.okx)
+    stand.say(0, 10, whole=True, coin=stand.other)
     stand.say(0, 10, whole=True)
     row = stand.say(13, 14, [("98", "1")], [])
 
@@ -150,6 +157,26 @@ def test_a_gap_breaks_the_book_before_anything_else_and_a_new_snapshot_heals_it(
     assert stand.record()["valid"] == 1
     assert stand.taken()[0] == [BookRestored(stand.at_ns, stand.coin, 2000.0)]
     assert stand.tick(10 * RESUBSCRIBE_AGAIN_NS) == []
+
+
+@pytest.mark.parametrize("write", [frames.kucoin_depth50, frames.okx])
+def test_a_book_that_never_came_is_subscribed_alone_and_ever_more_seldom(write: Any) -> None:
+    stand = Stand(write)
+    stand.say(0, 10, whole=True)
+    alone = [Resubscribe(1, stand.other)]
+
+    assert stand.tick(MISSING_AFTER_NS - 2 * SECOND_NS) == []
+    assert stand.tick(MISSING_AFTER_NS) == alone
+    assert stand.tick(2 * MISSING_AFTER_NS) == []
+    assert stand.tick(3 * MISSING_AFTER_NS) == alone
+    assert stand.tick(6 * MISSING_AFTER_NS) == []
+    stand.say(0, 10, whole=True, coin=stand.other)
+    assert stand.tick(100 * MISSING_AFTER_NS) == []
+    assert stand.tick(10_000 * MISSING_AFTER_NS) == [], "it is there: nobody looks again"
+
+    stand.open(2)
+    stand.intake.lost(ConnectionLost(stand.at_ns, 2, "gone"), stand.facts)
+    assert stand.tick(100 * MISSING_AFTER_NS) == [], "there is nobody to ask"
 
 
 def test_a_buffered_book_asks_joins_and_asks_again() -> None:
@@ -316,7 +343,10 @@ def test_trades_refusals_and_farewells_are_told() -> None:
     assert isinstance(facts[0], TradesPrinted)
     assert facts[0].trades[0].price == "61837.63"
     assert facts[1] == Rejection(stand.at_ns, Venue.BINANCE, "2", "Invalid request")
-    assert commands == [Reconnect(1, "closing: serverShutdown")]
+    assert commands == [
+        Reconnect(1, "closing: serverShutdown"),
+        AskMarkets(Venue.BINANCE, "refused"),
+    ]
     row = stand.rack.row(stand.coin)
     assert row is not None
     assert stand.intake.last_trade(row) == (61837.63, START_NS + SECOND_NS)
@@ -365,6 +395,7 @@ def test_a_bounded_book_that_forgot_too_much_asks_for_a_new_one() -> None:
 
 def test_a_removed_market_s_row_serves_the_next_one() -> None:
     stand = Stand(frames.okx)
+    stand.say(0, 10, whole=True, coin=stand.other)
     row = stand.say(0, 10, whole=True)
     stand.say(13, 14)
     stand.intake.remove(stand.coin)

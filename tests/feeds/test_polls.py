@@ -11,7 +11,7 @@ from itertools import pairwise
 from websockets.asyncio.server import ServerConnection
 
 from app.domain.events import ClockRead, MarketsRead, RateRead, SnapshotRead, WalletsRead
-from app.domain.facts import AskBook, Watch
+from app.domain.facts import AskBook, AskMarkets, Watch
 from app.domain.markets import Flow, Instrument
 from app.domain.secret import Secret
 from app.domain.venues import Venue
@@ -68,6 +68,25 @@ async def test_markets_are_asked_every_five_minutes_so_listings_and_delistings_s
         second = await taken.until(MarketsRead, 2)
         assert [market.instrument.base for market in second.markets] == ["XRP", "NEW"]
         assert 300e9 <= second.at_ns - first.at_ns < 330e9
+
+
+async def test_a_refusal_has_the_list_asked_at_once_but_not_again_and_again() -> None:
+    taken, clock = Taken(), FastClock(20)
+    async with (
+        staged(upbit_stage()) as stage,
+        feeding({UPBIT: stage}, taken, clock=clock) as feeds,
+    ):
+        first = await taken.until(MarketsRead)
+        stage.answers["/v1/market/all"] = fixed(listed("KRW-XRP"))
+        await until(lambda: clock.at_ns() - first.at_ns > 16e9)
+        feeds.do(AskMarkets(UPBIT, "refused"))
+        second = await taken.until(MarketsRead, 2)
+        assert [market.instrument.base for market in second.markets] == ["XRP"]
+        assert second.at_ns - first.at_ns < 200e9
+        for _ in range(3):
+            feeds.do(AskMarkets(UPBIT, "refused"))
+        await asyncio.sleep(0.05)
+        assert len([line for line in stage.asked if "market/all" in line]) == 2
 
 
 async def test_a_list_that_does_not_come_is_asked_again_before_long() -> None:

@@ -28,6 +28,7 @@ from app.domain.events import (
 )
 from app.domain.facts import (
     AskBook,
+    AskMarkets,
     BookBroke,
     BookRestored,
     Command,
@@ -56,6 +57,10 @@ ASK_AGAIN_NS = 5_000_000_000
 """A snapshot that did not come by then is asked for again."""
 RESUBSCRIBE_AGAIN_NS = 30_000_000_000
 """The same for a stream that should have started anew; venues count subscriptions by the hour."""
+MISSING_AFTER_NS = 15_000_000_000
+"""A book that did not come by then is subscribed alone: one refused name may have spoilt others.
+Then after twice that time and so on, for it may be the one that was refused."""
+MISSING_AFTER_NS_MAX = 960_000_000_000
 TELL_UNREAD_EVERY_NS = 1_000_000_000
 """Of each venue: one that went mad would fill every log."""
 START_KEPT = 200
@@ -131,6 +136,8 @@ class Intake:
         self._owners: dict[int, _Line] = {}  # of rows
         self._broken_at: dict[int, int] = {}
         self._due: dict[int, int] = {}  # when to ask again for a row's whole state
+        self._missing: dict[int, tuple[int, int]] = {}
+        """Rows that never had a book since their connection opened: when to ask, how long then."""
         self._last_trades: dict[int, tuple[float, int]] = {}
         self._told_unread_at: dict[Venue, int] = {}
 
@@ -151,6 +158,7 @@ class Intake:
             self._disown(row, instrument)
             self._owners[row] = line
             self._due.pop(row, None)
+            self._missing[row] = event.at_ns + MISSING_AFTER_NS, MISSING_AFTER_NS
 
     def lost(self, event: ConnectionLost, facts: list[Fact]) -> None:
         self.touched.clear()
@@ -214,6 +222,8 @@ class Intake:
     def tick(self, at_ns: int, commands: list[Command]) -> None:
         """Ask again for whole states that did not come."""
         self.touched.clear()
+        for row in [row for row, (due_ns, _) in self._missing.items() if due_ns <= at_ns]:
+            self._miss(row, at_ns, commands)
         for row in [row for row, due_ns in self._due.items() if due_ns <= at_ns]:
             self._heal(self._owners[row], row, "no answer yet", at_ns, commands)
 
@@ -229,6 +239,7 @@ class Intake:
         for row in sorted(line.rows) if line is not None else ():
             del self._owners[row]
             self._due.pop(row, None)
+            self._missing.pop(row, None)
             self._invalidate(row, Break(Flaw.LOST), at_ns, facts)
 
     def _place(
@@ -259,6 +270,7 @@ class Intake:
     def _disown(self, row: int, instrument: Instrument) -> None:
         """The connection that had this row leaves it alone."""
         before = self._owners.pop(row, None)
+        self._missing.pop(row, None)
         if before is not None:
             before.rows.discard(row)
             before.reader.forget(instrument)
@@ -315,6 +327,7 @@ class Intake:
                 commands.append(Reconnect(line.connection, f"closing: {message.reason}"))
             elif isinstance(message, Rejected):
                 facts.append(Rejection(at_ns, line.venue, message.code, message.message))
+                commands.append(AskMarkets(line.venue, "refused"))
         if trades:
             self._printed(trades, at_ns, facts)
         return changed
@@ -417,6 +430,16 @@ class Intake:
             case Alignment.CHAINED | Alignment.CHECKED | Alignment.COUNTED:
                 self._due[row] = at_ns + RESUBSCRIBE_AGAIN_NS
                 commands.append(Resubscribe(line.connection, instrument))
+
+    def _miss(self, row: int, at_ns: int, commands: list[Command]) -> None:
+        """Subscribe it alone, unless it is there by now or on its way."""
+        if self._rack.book(row).state[0] == State.VALID or row in self._due:
+            del self._missing[row]
+            return
+        wait_ns = min(2 * self._missing[row][1], MISSING_AFTER_NS_MAX)
+        self._missing[row] = at_ns + wait_ns, wait_ns
+        line = self._owners[row]
+        commands.append(Resubscribe(line.connection, self._rack.instrument(row)))
 
     def _confirm(self, row: int, seen: BookSnapshot, at_ns: int) -> int:
         """A second look at a book that cannot be joined: are its best prices still these?"""

@@ -9,6 +9,7 @@ import structlog
 
 from app.domain.events import MarketsRead
 from app.domain.markets import Instrument, Market
+from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.limits import DISCOVERY_S, RETRY_S
 from app.runtime.feeds.polling import Poll
 from app.runtime.feeds.rest import VenueError
@@ -25,6 +26,7 @@ class Discovery:
         self.watched: tuple[Instrument, ...] = ()
         self.poll = Poll(station.clock, self.round, every_s=DISCOVERY_S, retry_s=RETRY_S)
         self._station = station
+        self._asked_at_ns = 0
         self._details: dict[Instrument, Market] = {}
 
     def watch(self, instruments: tuple[Instrument, ...]) -> None:
@@ -33,9 +35,15 @@ class Discovery:
         if is_news and self._station.exchange.ask_market_details(instruments[:1]):
             self.poll.soon()
 
+    def doubt(self) -> None:
+        """A listed market was refused: has it gone? Not asked again and again."""
+        if self._station.clock.at_ns() - self._asked_at_ns >= seconds_ns(RETRY_S):
+            self.poll.soon()
+
     async def round(self) -> bool:
         """True: all went well."""
         station = self._station
+        self._asked_at_ns = station.clock.at_ns()
         try:
             found: list[Market] = []
             for request in station.exchange.ask_markets():

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import structlog
 
 from app.domain.events import Event
-from app.domain.facts import AskBook, Command, Reconnect, Resubscribe, Watch
+from app.domain.facts import AskBook, AskMarkets, Command, Reconnect, Resubscribe, Watch
 from app.domain.venues import Venue
 from app.exchanges.contract import Exchange, Names
 from app.exchanges.signing import Keys
@@ -95,6 +95,10 @@ class Feeds:
                 feed = self.venues.get(instrument.venue)
                 if feed is not None:
                     feed.asking.ask(instrument, reason)
+            case AskMarkets(venue=venue):
+                feed = self.venues.get(venue)
+                if feed is not None:
+                    feed.discovery.doubt()
             case Watch(venue=venue, instruments=instruments):
                 feed = self.venues.get(venue)
                 if feed is not None:
