@@ -24,7 +24,7 @@ from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
 from app.routers.watching.past import continued, history
 from app.routers.watching.showing import showing
-from app.routers.watching.tape import LEADER, leader, tape
+from app.routers.watching.tape import LEADER, LEADER_IDS, leader, tape
 from app.runtime.desk import Desk, desk
 from app.runtime.streams.board import chosen as chosen_of
 from app.security.guard import page
@@ -96,7 +96,7 @@ async def series(request: Request, hours: Annotated[int, Query(ge=1, le=8_760)] 
     """The leader's premium: float64 columns time [epoch s], kimchi, usdt, usdlike, realizable."""
     here, since_s = desk(request), time.time() - hours * 3_600
     columns = showing(here.hub).memory.series(since_s)
-    lead = leader(here.market.premiums((LEADER,)))
+    lead = leader(here.market.premiums((LEADER,), LEADER_IDS))
     if here.market.archive is not None and lead is not None:
         before = await history(here.market.archive, lead, int(since_s * NS))
         if before is not None:

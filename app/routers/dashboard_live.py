@@ -81,13 +81,8 @@ def summary_part(beat: Beat, _: Chosen) -> dict[str, Any]:
 
 
 # Region → what its block needs. The block has the region's name.
-MOVING: dict[str, Part] = {
-    "summary": summary_part,
-    "axis": board_part,
-    "board": board_part,
-    "matrix": matrix_part,
-    "best": best_part,
-}
+MOVING: dict[str, Part] = {"axis": board_part, "board": board_part, "best": best_part}
+CALMER: dict[str, Part] = {"matrix": matrix_part, "summary": summary_part}
 RESTING: dict[str, Part] = {"venues": venues_part, "journal": journal_part}
 
 
@@ -119,6 +114,13 @@ class DashboardLive:
             self._hub.fragment(PAGE, name, partial(_html, name, part, parts))
 
 
+class DashboardCalmer(DashboardLive):
+    """A field of numbers, in which no single one is followed."""
+
+    hz = 4
+    regions = CALMER
+
+
 class DashboardResting(DashboardLive):
     """What is read, not watched. Here the session also remembers what it has seen."""
 
@@ -137,7 +139,7 @@ def context(beat: Beat, query: Mapping[str, str]) -> dict[str, Any]:
     """Of the whole page: every region as it is now."""
     on = as_chosen(beat.market, query)
     known = shared(beat, on)
-    for part in (*MOVING.values(), *RESTING.values()):
+    for part in (*MOVING.values(), *CALMER.values(), *RESTING.values()):
         known |= part(beat, on)
     return known | {"asked": dict(query), "homes": HOMES, "sides": SIDES, "bases": BASES}
 
@@ -151,4 +153,4 @@ def _html(name: str, part: Part, parts: Callable[[], Parts], view: View) -> byte
     return fragment(seen, "dashboard.html", name, **parts().of(part, view.query))
 
 
-LIVE = (DashboardLive, DashboardResting)
+LIVE = (DashboardLive, DashboardCalmer, DashboardResting)

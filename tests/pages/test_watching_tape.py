@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import Any
 
@@ -12,10 +13,18 @@ from app.domain.live import ChannelState
 from app.domain.venues import Venue
 from app.routers.watching.happened import LINES_MAX, lines
 from app.routers.watching.memory import MINUTE_NS, MINUTES_MIN, PART, POINT_NS, Memory
-from app.routers.watching.past import continued, joined
+from app.routers.watching.past import DAY_EVERY_NS, Past, continued, history, joined
 from app.routers.watching.showing import PARTS, WHOLE_NS, Sample
 from app.routers.watching.tape import LAMPS, foot, leader, tape
-from tests.pages.live_rows import MOMENT_NS, FakeMarket, premium, refused, stale_venue, venue
+from tests.pages.live_rows import (
+    MOMENT_NS,
+    FakeArchive,
+    FakeMarket,
+    premium,
+    refused,
+    stale_venue,
+    venue,
+)
 
 
 def test_the_tape_shows_rates_the_leader_and_nine_lamps() -> None:
@@ -158,3 +167,34 @@ def test_a_sample_of_all_routes_is_read_a_part_at_a_time() -> None:
     assert "NEW" in {row.base for row in found}
     sample.rows(fake, (), at_ns + WHOLE_NS + 1)  # type: ignore[arg-type]
     assert fake.asked[-1] is None, "nobody looked for a while"
+
+
+async def test_ranges_and_percentiles_come_from_the_archive_once_a_minute() -> None:
+    fake, past, row = FakeMarket(), Past(), premium("XRP")
+    assert past.span(row) is None
+    await told(past, fake.archive, MOMENT_NS)
+    span = past.span(row)
+    assert span is not None
+    assert (span.low, span.first_quartile, span.high) == (0.0, 25.0, 100.0)
+    day, month = past.percentiles(row)
+    assert day == month == pytest.approx(100 * 65 / 101)
+    assert past.percentiles(premium("SOL")) == (None, None)
+    assert past.percentiles(premium("XRP", usdlike_bps=None)) == (None, None)
+
+
+async def test_an_archive_that_is_away_leaves_what_was_known() -> None:
+    past, row, later_ns = Past(), premium("XRP"), MOMENT_NS + DAY_EVERY_NS
+    await told(past, FakeArchive(), MOMENT_NS)
+    await told(past, FakeArchive("it does not answer"), later_ns)
+    assert past.reason == "it does not answer"
+    assert past.span(row) is not None
+    assert await history(FakeArchive("away"), row, 0) is None  # type: ignore[arg-type]
+    whole = await history(FakeArchive(), row, 0)  # type: ignore[arg-type]
+    assert whole is not None
+    assert [len(column) for column in whole] == [120] * 5
+
+
+async def told(past: Past, archive: Any, at_ns: int) -> None:
+    past.tend(archive, at_ns)
+    for _ in range(3):
+        await asyncio.sleep(0)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.live import PremiumRow
-from app.routers.watching.tape import HOME, LEADER, leader
+from app.routers.watching.tape import HOME, LEADER, LEADER_IDS, leader
 
 if TYPE_CHECKING:
     from app.runtime.market import Market
@@ -80,7 +80,7 @@ class Memory:
         before = len(self._time), self._time[-1] if self._time else 0.0
         if at_ns - self._point_ns >= POINT_NS:
             self._point_ns = at_ns
-            self._note_leader(leader(market.premiums((LEADER,))), at_ns)
+            self._note_leader(leader(market.premiums((LEADER,), LEADER_IDS)), at_ns)
         if at_ns - self._minute_ns >= MINUTE_NS:
             self._minute_ns = at_ns
             self._turn = [row.base for row in market.markets()]

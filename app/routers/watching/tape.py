@@ -16,6 +16,9 @@ LEADER = "BTC"
 # The route whose premium stands for the market, the first that has figures.
 ABROAD = (Venue.BINANCE, Venue.OKX, Venue.BYBIT, Venue.BITGET, Venue.GATE, Venue.COINBASE)
 HOME = (Venue.UPBIT, Venue.BITHUMB)
+LEADER_IDS = frozenset(
+    f"{LEADER}:{abroad}-{home}" for home in HOME for abroad in (*ABROAD, Venue.KUCOIN)
+)
 # In the mockup's order: Korea, then by weight; KuCoin is reference only.
 LAMPS = (*HOME, *ABROAD, Venue.KUCOIN)
 # A lamp's shape: "" unlit, c caution, f fault, u unknown.
@@ -71,7 +74,7 @@ class Foot:
 def tape(market: Market) -> Tape:
     rates = {row.id: row for row in market.rates()}
     tether = rates.get("USDT")
-    lead = leader(market.premiums((LEADER,)))
+    lead = leader(market.premiums((LEADER,), LEADER_IDS))
     return Tape(
         feeds=market.feeds,
         usd=rates.get("USD"),

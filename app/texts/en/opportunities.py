@@ -123,6 +123,7 @@ TEXTS: dict[str, str] = {
     "would.other_buy_venue": "Buy on {venue}",
     "would.other_sell_venue": "Sell on {venue}",
     "ladder": "Size ladder",
+    "break_even.flat": "Nets zero at a price difference of",
     "break_even": "Nets zero at a USDT-basis premium of",
     "walk": "Depth walk",
     "walk.asks": "asks",

@@ -123,6 +123,7 @@ TEXTS: dict[str, str] = {
     "would.other_buy_venue": "{venue}에서 매수",
     "would.other_sell_venue": "{venue}에서 매도",
     "ladder": "규모 사다리",
+    "break_even.flat": "순익이 0이 되는 가격 차이",
     "break_even": "순익이 0이 되는 테더 기준 프리미엄",
     "walk": "호가 소진",
     "walk.asks": "매도 호가",
