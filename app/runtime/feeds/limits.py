@@ -27,6 +27,8 @@ SNAPSHOTS_S = 3.0
 """So long after a connection opened, its books are as old as their last change."""
 HELD_MAX = 20_000
 """Frames of a connection that has not taken over yet."""
+CONNECTS_SHARE = 0.8
+"""Of what a venue allows: handshakes arrive closer together than they left."""
 WATCH_S = 0.25
 """How long a choice of instruments stands before it is acted on."""
 RESUBSCRIBED_S = 5.0

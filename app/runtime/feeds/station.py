@@ -16,6 +16,7 @@ from app.runtime.feeds.clock import Clock
 from app.runtime.feeds.counts import Tally
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.inbox import Inbox
+from app.runtime.feeds.limits import CONNECTS_SHARE
 from app.runtime.feeds.rest import Rest
 
 
@@ -39,7 +40,7 @@ class Station:
     """Until then what arrives is how books stood, not what just happened: no delay is in it."""
 
     def __post_init__(self) -> None:
-        self.connects = TokenBucket(self.exchange.limits.connects_per_s, 1.0)
+        self.connects = TokenBucket(CONNECTS_SHARE * self.exchange.limits.connects_per_s, 1.0)
 
     @property
     def venue(self) -> Venue:
