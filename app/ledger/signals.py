@@ -65,8 +65,12 @@ def next_number(conn: sa.Connection) -> int:
     return 1 if highest is None else int(highest) + 1
 
 
-def close_open(conn: sa.Connection, at_ns: int) -> int:
-    """End what was under way when the service last ended; how many."""
+def close_open(conn: sa.Connection, at_ns: int | None) -> int:
+    """End what was under way when the service ended; how many. at_ns None: nobody knows when, so
+    it is as long as anything here was heard of: the time in between saw no market."""
+    if at_ns is None:
+        ended = sa.func.coalesce(arbitrage_signals.c.closed_at_ns, arbitrage_signals.c.opened_at_ns)
+        at_ns = conn.scalar(sa.select(sa.func.max(ended))) or 0
     query = sa.select(arbitrage_signals.c.id, arbitrage_signals.c.opportunity).where(
         arbitrage_signals.c.closed_at_ns.is_(None)
     )
@@ -74,7 +78,7 @@ def close_open(conn: sa.Connection, at_ns: int) -> int:
     while left := conn.execute(query.limit(CLOSED_AT_ONCE)).all():
         found += len(left)
         for number, row in left:
-            closed = structs.replace(row, closed_at_ns=at_ns)
+            closed = structs.replace(row, closed_at_ns=max(at_ns, row.opened_at_ns))
             if row.status is Status.DETECTED:
                 closed = structs.replace(closed, status=Status.MISSED, code=STOPPED)
             conn.execute(

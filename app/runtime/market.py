@@ -63,6 +63,8 @@ JOURNAL_MAX = 100
 RESTART_S = 5.0
 # The archive wants a row a second of everything: a part of it at each beat.
 ARCHIVE_PARTS = 10
+# After a kill: more numbers than can have been shown to somebody before they were written down.
+NUMBERS_SKIPPED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +131,14 @@ class Market:
         self._archiving: asyncio.Task[None] | None = None
         self._suspecting: set[asyncio.Task[None]] = set()
         self._beats = 0
+        self._skipped = 0
 
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
         """Begin as the environment or Settings say; pages need not wait for it."""
-        await self._db.write(signals.close_open, time.time_ns())
+        died = await self._db.write(signals.close_open, None)
+        self._skipped = NUMBERS_SKIPPED if died else 0
         self.policies.listen(self._policy_changed)
         self._preferences.listen(self._setting_changed)
         self._hub.freshen = self._publisher.freshen
@@ -204,7 +208,8 @@ class Market:
         demo = await Demo.start() if feeds == "demo" else None
         await loading
         policy = await self.policies.load(feeds)
-        number = await self._db.read(signals.next_number)
+        number = await self._db.read(signals.next_number) + self._skipped
+        self._skipped = 0
         engine = Engine(Rack(), translators(outside.venues), policy, first_number=number)
         line = Feeds(
             self._take,
@@ -230,7 +235,7 @@ class Market:
         await line.start()
 
     async def _close(self) -> None:
-        """Feeds first: nothing may arrive at an engine that is gone."""
+        """The session first: lines that are cut on purpose are no news of the market."""
         if self._restart is not None:
             self._restart.cancel()
             self._restart = None
@@ -240,8 +245,8 @@ class Market:
             self._beating = None
         run = self._run
         if run is not None:
-            await run.feeds.stop()
             run.session.end()
+            await run.feeds.stop()
             await self._signals.flush()
             self._run = None
             await self._db.write(signals.close_open, time.time_ns())

@@ -152,6 +152,18 @@ async def test_what_was_under_way_when_the_service_died_is_ended(database: Datab
     assert await database.write(signals.close_open, T0 + 10 * SECOND) == 0
 
 
+async def test_nobody_knows_when_a_killed_service_stopped_looking(database: Database) -> None:
+    """A day later it starts again: nothing was an opportunity for a day."""
+    assert await database.write(signals.close_open, None) == 0
+    await write(database, opportunity(1), missed(opportunity(3), T0 + 7 * SECOND), opportunity(4))
+    assert await database.write(signals.close_open, None) == 2
+    for row_id in ("o-1", "o-4"):
+        row = await database.read(queries.get_signal, row_id)
+        assert row is not None
+        assert (row.status, row.code) == (Status.MISSED, "SERVICE_STOPPED")
+        assert row.closed_at_ns == T0 + 7 * SECOND
+
+
 async def test_old_ones_are_forgotten_and_open_ones_stay(database: Database) -> None:
     await write(database, missed(opportunity(1)), opportunity(2))
     await write(database, missed(opportunity(3), T0 + 100 * SECOND))
