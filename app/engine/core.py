@@ -129,10 +129,11 @@ class Engine:
         return self.opportunities.evidence(row_id)
 
     def valid_books(self, venue: Venue) -> int:
-        """How many of its books may decide something, as far as they know."""
+        """How many of its books may decide something: neither broken nor stale."""
         instruments = self.board.live.instruments
         rows = [row for row, each in instruments.items() if each.venue is venue]
-        return int(self.rack.tops["valid"][rows].sum())
+        live = self.board.live.lines["live"][rows] != 0
+        return int((self.rack.tops["valid"][rows] != 0)[live].sum())
 
     # Books
 

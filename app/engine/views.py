@@ -162,6 +162,11 @@ class Views:
         seen[rows] = versions[rows]
         return tuple(row for row in rows.tolist() if self._engine.board.has(row))
 
+    def _decides(self, row: int) -> bool:
+        """Neither broken nor stale: such a book stays readable, and nobody may rely on it."""
+        engine = self._engine
+        return bool(engine.rack.tops[row]["valid"]) and bool(engine.board.live.lines[row]["live"])
+
     def _state(self, row: int) -> str:
         """Why the book may decide nothing, else how its channel is."""
         if not self._engine.rack.tops[row]["valid"]:
@@ -194,7 +199,7 @@ class Views:
             at_ns=int(record["received_ns"]),
             exchange_at_ns=int(record["exchange_ns"]) or None,
             age_ms=self._age_ms(row, at_ns),
-            valid=bool(record["valid"]),
+            valid=self._decides(row),
             state=self._state(row),
         )
 
@@ -222,7 +227,7 @@ class Views:
             at_ns=int(record["received_ns"]),
             exchange_at_ns=int(record["exchange_ns"]) or None,
             age_ms=self._age_ms(row, at_ns),
-            valid=bool(record["valid"]),
+            valid=self._decides(row),
             state=self._state(row),
             sequence=None if record["sequence"] < 0 else int(record["sequence"]),
             tick=None if market is None else market.tick,

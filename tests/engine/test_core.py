@@ -196,6 +196,25 @@ def test_a_book_in_trouble_stays_readable_and_says_so() -> None:
     assert {row.withheld for row in world.views.premiums(world.at_ns)} == {"BOOK_INVALID"}
 
 
+def test_a_stale_book_stays_readable_and_is_not_valid() -> None:
+    world = market()
+    for _ in range(10):
+        world.wait(0.1)
+        fair(world, UPBIT)
+        fair(world, BINANCE)
+    for _ in range(50):
+        world.wait(0.1)
+        fair(world, BINANCE)
+    books = {row.venue: row for row in world.views.books("XRP", world.at_ns)}
+    assert (books[UPBIT].valid, books[UPBIT].state) == (False, "stale")
+    assert books[UPBIT].bids
+    assert (books[BINANCE].valid, books[BINANCE].state) == (True, "live")
+    prices = {row.venue: row for row in world.views.prices(world.at_ns) if row.base == "XRP"}
+    assert (prices[UPBIT].valid, prices[BINANCE].valid) == (False, True)
+    assert world.engine.valid_books(UPBIT) == 0
+    assert world.engine.valid_books(BINANCE) == 1
+
+
 def test_tether_touches_every_coin() -> None:
     world = market()
     row = world.engine.rack.row(Instrument(UPBIT, "USDT", "KRW"))
