@@ -8,10 +8,10 @@ from itertools import permutations
 import msgspec
 import pytest
 
-from app.domain.events import RateRead
+from app.domain.events import RateRead, WalletsRead
 from app.domain.facts import CandidateRefused, OpportunityClosed, OpportunityOpened
 from app.domain.live import Explanation, Gate
-from app.domain.markets import Flow
+from app.domain.markets import Flow, WalletNetwork
 from app.engine.detection.codes import Code
 from tests.engine.builders import (
     BINANCE,
@@ -276,3 +276,38 @@ def test_a_refusal_that_rests_keeps_the_net_that_its_bars_sum_to() -> None:
         assert found.opportunity.net_bps == row.net_bps
         assert found.steps[-1].bps == pytest.approx(row.net_bps, abs=1e-9)
     assert found.opportunity.closed_at_ns is not None
+
+
+def test_a_fee_that_nobody_knows_is_said_so_and_nothing_is_promised_on_it() -> None:
+    world = market()
+    networks = tuple(
+        WalletNetwork(UPBIT, asset, network, Flow.OPEN, Flow.OPEN, fee)
+        for asset, network, fee in (("XRP", "XRP", "0.2"), ("USDT", "TRX", None))
+    )
+    world.take(WalletsRead(world.at_ns, UPBIT, networks))
+    fair(world, UPBIT, premium=0.012)
+    (found,) = everything(world)
+    assert found.opportunity.code == "FEE_UNKNOWN"
+    step = next(step for step in found.steps if step.code == "return_withdrawal")
+    assert (step.bps, step.source) == (0.0, "unknown")
+    assert {each.reason for each in found.ladder} == {"FEE_UNKNOWN"}
+    assert all(each.net_bps is None for each in found.ladder)
+    gate = next(gate for gate in found.opportunity.gates if gate.name == "fees")
+    assert (gate.value, gate.detail) == ("unknown", "return_withdrawal")
+
+
+@pytest.mark.parametrize("premium", [0.012, -0.012])
+@pytest.mark.parametrize("end", ["deposit", "withdraw"])
+def test_a_fence_is_told_at_the_venue_that_stands_behind_it(premium: float, end: str) -> None:
+    world = market()
+    xrp = WalletNetwork(UPBIT, "XRP", "XRP", Flow.OPEN, Flow.OPEN, "1")
+    usdt = msgspec.structs.replace(xrp, asset="USDT", network="TRX")
+    fenced = msgspec.structs.replace(xrp, **{end: Flow.CLOSED})
+    world.take(WalletsRead(world.at_ns, UPBIT, (fenced, usdt)))
+    fair(world, UPBIT, premium=premium)
+    (row,) = world.views.refused(world.at_ns)
+    assert row.code == "FENCED"
+    (gate,) = [gate for gate in row.gates if not gate.passed]
+    in_the_way = ("deposit" if premium > 0 else "withdraw") == end
+    assert gate.detail.split()[0] == "upbit"
+    assert gate.value == ("closed" if in_the_way else "fenced")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
+from app.domain.live import Gate
 from tests.appkit import running
 from tests.pages.live_rows import FakeMarket
 from tests.pages.test_render import signed_in
@@ -77,6 +80,27 @@ async def test_an_explanation_has_its_own_address_in_every_state(tmp_path: Path)
     assert "over since" in over.text
     assert nobody.status_code == 404
     assert 'href="/api/v1/opportunities/o-2"' in live.text
+
+
+async def test_gates_that_fail_say_in_words_what_is_missing(tmp_path: Path) -> None:
+    market = FakeMarket()
+    gates = (
+        Gate("FENCED", False, "fenced", "open", None, "word", "upbit", "deposit"),
+        Gate(
+            "WALLET_CLOSED", False, "closed", "open", None, "word", "upbit TRX", "return_withdraw"
+        ),
+        Gate("TOO_GOOD", False, 37_607.0, 1_500.0, -36_107.0, "bps", "", "too_good"),
+        Gate("FEE_UNKNOWN", False, "unknown", "known", None, "word", "return_withdrawal", "fees"),
+    )
+    first = market.refused_rows[0]
+    market.refused_rows = (replace(first, gates=gates),)
+    async with open_house(tmp_path, market) as client:
+        page = (await client.get(f"/opportunities/{first.id}?tab=refused")).text
+    words = re.sub(r"<[^>]+>", " ", page[page.index("Every gate") :])
+    assert "fenced in" in words
+    assert "USDT withdrawal" in words
+    assert "short by &gt; 9,999" in words, "escaped once"
+    assert "Return withdrawal" in words, "the fee that is missing"
 
 
 async def test_filters_stay_in_every_link_of_the_list(tmp_path: Path) -> None:

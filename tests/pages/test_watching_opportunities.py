@@ -107,6 +107,8 @@ def test_what_a_step_was_made_from_is_written() -> None:
     assert note(bought) == ("slippage", {"price": "0.1985348", "n": 4})
     sent = msgspec.structs.replace(explanation().steps[7], detail="4 DOGE")
     assert note(sent) == ("withdrawal", {"amount": "4", "network": "DOGE"})
+    unknown = msgspec.structs.replace(sent, detail="", source="unknown")
+    assert note(unknown) == ("unknown", {})
 
 
 def test_levels_of_both_books_stand_side_by_side() -> None:

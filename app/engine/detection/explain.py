@@ -9,10 +9,11 @@ from app.domain.live import Explanation, LevelUsed, Opportunity, SizedNet, Step,
 from app.domain.times import SECOND_NS
 from app.engine.detection.board import Money, Stage, Transfer
 from app.engine.detection.codes import Code, Direction
-from app.engine.detection.pricing import Bar, premiums, waterfall
+from app.engine.detection.pricing import Bar, Terms, premiums, waterfall
 from app.engine.detection.rows import NOT_LOADED, Look, Sizes, look, premium_rows
 from app.engine.detection.tables import NO_ROW
 
+NOT_KNOWN = "unknown"
 LADDER_KRW = tuple(1e6 * size for size in (0.5, 1, 2.5, 5, 10, 25, 50, 100))
 
 
@@ -64,6 +65,9 @@ def _step(
         "tether_fee": transfer.tether_fee,
     }
     fee = fees.get(bar.code)
+    if isnan(_paid(seen.terms, bar.code)):
+        # Nobody knows what it costs: a route is never taken on this, and the bar says why it is 0.
+        return Step(bar.code, 0.0, bar.kind, "", NOT_KNOWN)
     if fee is not None:
         age_ms = (at_ns - fee.as_of_ns) / (SECOND_NS / 1e3)
         return Step(bar.code, bar.bps, bar.kind, fee.venue.value, fee.source, age_ms)
@@ -84,14 +88,35 @@ def _step(
     return Step(bar.code, bar.bps, bar.kind, detail, source, ages.get(bar.code))
 
 
+def _paid(terms: Terms, code: str) -> float:
+    """What the step of this code costs, NaN: not known; 0 of a step that is no fee."""
+    return {
+        "buy_fee": terms.buy_fee,
+        "sell_fee": terms.sell_fee,
+        "tether_fee": terms.tether_fee,
+        "withdrawal": terms.withdrawal,
+        "return_withdrawal": terms.return_fee,
+    }.get(code, 0.0)
+
+
 def _ladder(stage: Stage, r: int, sizes: Sizes) -> tuple[SizedNet, ...]:
     asked = sorted({*LADDER_KRW, *sizes.ladder_krw, sizes.asked_krw})
     found: list[SizedNet] = []
     for size_krw in asked:
-        done = look(stage, r, size_krw).done
+        seen = look(stage, r, size_krw)
+        done = seen.done
         reason = None if done.code == Code.NONE else Code(done.code).name
+        if reason is None and not _is_paid(stage, r, seen.terms):
+            reason = Code.FEE_UNKNOWN.name
         found.append(SizedNet(size_krw, None if reason else done.net_bps, reason))
     return tuple(found)
+
+
+def _is_paid(stage: Stage, r: int, terms: Terms) -> bool:
+    """Whether all is known that the loop costs."""
+    crosses = stage.direction(r) <= Direction.LOW
+    fees = [terms.buy_fee, terms.sell_fee, terms.withdrawal, terms.return_fee]
+    return not any(isnan(fee) for fee in (*fees, *([terms.tether_fee] if crosses else [])))
 
 
 def _levels(stage: Stage, r: int, seen: Look) -> tuple[LevelUsed, ...]:

@@ -257,25 +257,28 @@ def _flow_gates(transfer: Transfer, buy: Instrument, sell: Instrument, *, old: b
     """The coin's way there; where won and dollars are not both at home, and USDT's way back."""
     way, back = transfer.way, transfer.back
     ways = [
-        ("withdraw", way.withdraw, buy.venue, way, way.fenced),
-        ("deposit", way.deposit, sell.venue, way, way.fenced),
+        ("withdraw", way.withdraw, buy.venue, way),
+        ("deposit", way.deposit, sell.venue, way),
     ]
     if back is not None:
         ways += [
-            ("return_withdraw", back.withdraw, sell.venue, back, False),
-            ("return_deposit", back.deposit, buy.venue, back, False),
+            ("return_withdraw", back.withdraw, sell.venue, back),
+            ("return_deposit", back.deposit, buy.venue, back),
         ]
+    # A fenced coin may still move this way: then the fence stands at the Korean end.
+    unseen = way.fenced and way.withdraw is Flow.OPEN and way.deposit is Flow.OPEN
     found: list[Gate] = []
-    for name, flow, venue, over, fenced in ways:
-        if fenced:
+    for name, flow, venue, over in ways:
+        word, code = flow.value, Code.WALLET_UNKNOWN
+        passed = flow is Flow.OPEN and over.shared is not False and not old
+        if over is way and unseen and venue in KOREAN:
+            word, code, passed = "fenced", Code.FENCED, False
+        elif over is way and way.fenced and flow is not Flow.OPEN:
             code = Code.FENCED
         elif flow is Flow.CLOSED or over.shared is False:
             code = Code.WALLET_CLOSED
-        else:
-            code = Code.WALLET_UNKNOWN
-        passed = flow is Flow.OPEN and over.shared is not False and not fenced and not old
         detail = f"{venue.value} {over.network or ''}".strip()
-        found.append(_word_gate(name, code, flow.value, "open", passed=passed, detail=detail))
+        found.append(_word_gate(name, code, word, "open", passed=passed, detail=detail))
     return found
 
 

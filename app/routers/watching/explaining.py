@@ -57,6 +57,8 @@ class Explained:
 def note(step: Step) -> tuple[str, dict[str, object]]:
     """What a step was made from: a text below `opportunities.note.` and its values."""
     words = step.detail.split()
+    if step.source == "unknown":
+        return "unknown", {}
     if step.code in {"headline", "usdt_premium"} and words:
         return step.code, {"rate": formats.number(_figure(words[0]), 2)}
     if step.code.endswith("_slippage") and len(words) == 2:
