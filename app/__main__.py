@@ -167,7 +167,7 @@ def password(settings: Settings, words: Sequence[str]) -> int:
     return 0
 
 
-def simulate(settings: Settings, words: Sequence[str]) -> int:
+def simulate(_: Settings, words: Sequence[str]) -> int:
     """A market of nine venues on loopback, until told to stop."""
     from app.simulator.serve import simulate as market
 
