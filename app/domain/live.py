@@ -27,7 +27,10 @@ class ChannelState(StrEnum):
 
 
 class PriceRow(msgspec.Struct, frozen=True):
-    """Best prices of one instrument. id: `venue:base/quote`. state: why it may decide nothing."""
+    """Best prices of one instrument. id: `venue:base/quote`. state: why it may decide nothing.
+
+    at_ns: receipt of its book's last frame; None, and no age, while none came.
+    """
 
     id: str
     venue: Venue
@@ -38,9 +41,9 @@ class PriceRow(msgspec.Struct, frozen=True):
     ask: float | None
     ask_quantity: float | None
     last: float | None
-    at_ns: int
+    at_ns: int | None
     exchange_at_ns: int | None
-    age_ms: float
+    age_ms: float | None
     valid: bool
     state: str
 
@@ -109,9 +112,9 @@ class BookRow(msgspec.Struct, frozen=True):
     quote: str
     bids: tuple[tuple[float, float], ...]
     asks: tuple[tuple[float, float], ...]
-    at_ns: int
+    at_ns: int | None
     exchange_at_ns: int | None
-    age_ms: float
+    age_ms: float | None
     valid: bool
     state: str
     sequence: int | None

@@ -196,7 +196,7 @@ class Views:
             ask=best[1][0],
             ask_quantity=best[1][1],
             last=None if trade is None else trade[0],
-            at_ns=int(record["received_ns"]),
+            at_ns=int(record["received_ns"]) or None,
             exchange_at_ns=int(record["exchange_ns"]) or None,
             age_ms=self._age_ms(row, at_ns),
             valid=self._decides(row),
@@ -224,7 +224,7 @@ class Views:
             quote=instrument.quote,
             bids=sides[0],
             asks=sides[1],
-            at_ns=int(record["received_ns"]),
+            at_ns=int(record["received_ns"]) or None,
             exchange_at_ns=int(record["exchange_ns"]) or None,
             age_ms=self._age_ms(row, at_ns),
             valid=self._decides(row),
@@ -235,6 +235,7 @@ class Views:
             krw_per_quote=krw if krw > 0.0 else None,
         )
 
-    def _age_ms(self, row: int, at_ns: int) -> float:
-        """Since the last frame of this book; since ever where none came."""
-        return (at_ns - int(self._engine.rack.tops[row]["received_ns"])) / MS_NS
+    def _age_ms(self, row: int, at_ns: int) -> float | None:
+        """Since the last frame of this book; None where none came."""
+        received_ns = int(self._engine.rack.tops[row]["received_ns"])
+        return (at_ns - received_ns) / MS_NS if received_ns else None

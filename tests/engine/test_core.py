@@ -138,6 +138,19 @@ def test_dropped_frames_make_books_wait() -> None:
     assert len(world.views.live(world.at_ns)) == 1, "whole books come again by themselves"
 
 
+def test_a_book_that_never_came_has_no_age() -> None:
+    world = World()
+    world.open(UPBIT, "XRP")
+    world.open(BINANCE, "XRP")
+    world.book(UPBIT, "XRP", 800.0, 801.0)
+    world.wait(0.5)
+
+    ages = {row.venue: (row.at_ns, row.age_ms) for row in world.views.books("XRP", world.at_ns)}
+    assert ages == {UPBIT: (world.at_ns - SECOND // 2, 500.0), BINANCE: (None, None)}
+    for price in world.views.prices(world.at_ns):
+        assert (price.age_ms is None) == (price.at_ns is None) == (price.bid is None)
+
+
 def test_clocks_are_kept() -> None:
     world = World()
     world.take(ClockRead(world.at_ns, UPBIT, 5, 2))

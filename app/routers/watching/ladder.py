@@ -34,7 +34,7 @@ class Head:
     quote: str
     state: str
     valid: bool
-    age_s: float
+    age_s: float | None
     is_stale: bool
     bid: Money
     ask: Money
@@ -115,14 +115,14 @@ def _head(beat: Beat, row: BookRow, market: MarketRow | None, middle: float | No
     own = _middle(row)
     bid = row.bids[0][0] if row.bids else None
     ask = row.asks[0][0] if row.asks else None
-    age_s = row.age_ms / 1000
+    age_s = None if row.age_ms is None else row.age_ms / 1000
     return Head(
         venue=row.venue,
         quote=row.quote,
         state=row.state,
         valid=row.valid,
         age_s=age_s,
-        is_stale=not row.valid or age_s > beat.market.policy.book_age_s_max,
+        is_stale=not row.valid or age_s is None or age_s > beat.market.policy.book_age_s_max,
         bid=money(bid, market, row.venue),
         ask=money(ask, market, row.venue),
         spread_bps=None if bid is None or ask is None else (ask / bid - 1) * 10_000,
