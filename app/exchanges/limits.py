@@ -402,7 +402,7 @@ FRAMES: dict[Venue, tuple[tuple[int, int], ...]] = {
     Venue.OKX: ((4, SECOND_NS), (384, 60 * MINUTE_NS)),
     Venue.BYBIT: ((10, SECOND_NS),),
     Venue.KUCOIN: ((80, 10 * SECOND_NS),),
-    Venue.GATE: ((10, SECOND_NS),),
+    Venue.GATE: ((25, SECOND_NS),),  # one frame for each book [1]
     Venue.BITGET: ((8, SECOND_NS), (192, 60 * MINUTE_NS)),
     Venue.COINBASE: ((6, SECOND_NS),),
 }
