@@ -311,3 +311,53 @@ def test_a_fence_is_told_at_the_venue_that_stands_behind_it(premium: float, end:
     in_the_way = ("deposit" if premium > 0 else "withdraw") == end
     assert gate.detail.split()[0] == "upbit"
     assert gate.value == ("closed" if in_the_way else "fenced")
+
+
+@pytest.mark.parametrize("premium", [0.012, -0.012])
+@pytest.mark.parametrize("thin", ["XRP", "USDT", "BINANCE"])
+def test_a_book_that_is_too_thin_says_how_much_is_missing(premium: float, thin: str) -> None:
+    """Whichever of the three books it is; each alone holds less than the size."""
+    world = market()
+    fair(world, UPBIT, premium=premium)
+    mid = 2.5 * 1_400.0 * (1.0 + premium)
+    if thin == "XRP":
+        world.book(UPBIT, "XRP", mid * 0.9999, mid * 1.0001, quantity=100.0)
+    elif thin == "USDT":
+        world.book(UPBIT, "USDT", 1_399.5, 1_400.5, quantity=100.0)
+    else:
+        world.book(BINANCE, "XRP", 2.49975, 2.50025, quantity=100.0)
+    (row,) = world.views.refused(world.at_ns)
+    assert row.code == "THIN_BOOK"
+    (gate,) = [gate for gate in row.gates if not gate.passed]
+    assert gate.name == "depth"
+    assert isinstance(gate.value, float)
+    assert gate.margin == gate.value - 10_000_000.0 < 0.0
+    assert gate.value == pytest.approx(300 * (1_400.0 if thin == "USDT" else 3_500.0), rel=0.02)
+
+
+def test_what_a_venue_accepts_at_least_is_named() -> None:
+    world = market()
+    world.wallets(BINANCE)
+    least = WalletNetwork(BINANCE, "XRP", "XRP", Flow.OPEN, Flow.OPEN, "0.2", "4000")
+    usdt = WalletNetwork(BINANCE, "USDT", "TRX", Flow.OPEN, Flow.OPEN, "1")
+    world.take(WalletsRead(world.at_ns, BINANCE, (least, usdt)))
+    fair(world, UPBIT, premium=0.012)
+    (row,) = world.views.refused(world.at_ns)
+    (gate,) = [gate for gate in row.gates if not gate.passed]
+    assert (row.code, gate.code) == ("MINIMUM", "MINIMUM")
+    assert gate.limit == pytest.approx(4_000 * 3_500, rel=1e-3)
+    assert gate.value == pytest.approx(10_000_000, rel=5e-3)
+    assert isinstance(gate.value, float)
+    assert gate.margin == gate.value - gate.limit < 0.0
+
+
+def test_a_broken_book_has_no_premium_and_a_stale_one_keeps_its_last() -> None:
+    world = market()
+    world.book(BINANCE, "XRP", 2.6, 2.5)
+    rows = world.views.premiums(world.at_ns)
+    assert {row.withheld for row in rows} == {"BOOK_INVALID"}
+    for row in rows:
+        assert (row.raw_bps, row.usdlike_bps, row.kimchi_bps) == (None, None, None)
+        assert row.realizable_bps is None
+    fair(world, BINANCE)
+    assert all(row.usdlike_bps is not None for row in world.views.premiums(world.at_ns))

@@ -528,3 +528,15 @@ def test_bithumb_returns_by_its_own_tether() -> None:
     fair(world, UPBIT, premium=0.012)
     fair(world, BITHUMB, premium=0.012)
     assert [row.sell_venue for row in live(world)] == [UPBIT]
+
+
+def test_the_next_one_begins_when_the_last_one_is_over() -> None:
+    """A frame that waited behind the tick that ended it may begin another."""
+    world = market()
+    fair(world, UPBIT, premium=0.012)
+    world.wait(0.3)
+    fair(world, UPBIT)
+    world.at_ns -= 100_000_000
+    fair(world, UPBIT, premium=0.012)
+    (row,) = live(world)
+    assert row.opened_at_ns == closed(world)[0].closed_at_ns

@@ -103,6 +103,8 @@ class Opportunities:
         self._resting: OrderedDict[tuple[int, Code], Entry] = OrderedDict()
         self._kept: OrderedDict[str, Entry] = OrderedDict()
         self._asked: dict[int, int] = {}
+        self._over_ns: dict[int, int] = {}
+        """By route, when its last opportunity ended: frames may be played behind a tick."""
         self._sizes = Sizes(0.0, ())
         self._book_age_ns = 0
         self.refusals = Refusals()
@@ -153,6 +155,7 @@ class Opportunities:
             for entry in [self._refused.pop(r, None), *self._rested(r)]:
                 if entry is not None:
                     self._end(entry, at_ns, facts)
+            self._over_ns.pop(r, None)
 
     def tick(self, at_ns: int, facts: list[Fact], commands: list[Command]) -> None:
         """Refusals that stayed away end; quiet books are looked at once more."""
@@ -240,6 +243,8 @@ class Opportunities:
         self._stand(r)
         stage = self._board.live
         buy, sell = stage.pair(r)
+        if status is Status.DETECTED:
+            at_ns = max(at_ns, self._over_ns.get(r, 0))
         entry = Entry(
             self._number, r, status, code, at_ns, stage.asset(r), buy, sell, stage.direction(r),
             self._board.freeze(r), self._money(at_ns),
@@ -257,6 +262,7 @@ class Opportunities:
         at_ns = max(at_ns, entry.opened_at_ns)
         row = self._row(entry, at_ns, self._board.live, r, closed_at_ns=at_ns)
         entry.end = structs.replace(row, status=Status.MISSED, code=code.name)
+        self._over_ns[r] = at_ns
         facts.append(OpportunityClosed(at_ns, entry.end))
 
     def _refuse(self, r: int, code: Code, at_ns: int, facts: list[Fact]) -> None:

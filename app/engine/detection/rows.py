@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import isfinite, isnan
+from math import inf, isfinite, isnan, nextafter
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +74,7 @@ def premium_rows(
     )
 
 
-WITHHELD, BUY_AGE, SELL_AGE, TETHER_AGE = range(4)
+WITHHELD, BROKEN, BUY_AGE, SELL_AGE, TETHER_AGE = range(5)
 """Columns of what is asked of the tables for many routes at once."""
 
 
@@ -105,7 +105,8 @@ def _columns(stage: Stage, ids: Indexes, money: Money, codes: Floats, at_ns: int
     ages_ms = np.where(received_ns > 0, (at_ns - received_ns) / MS_NS, np.nan)
     tether_ms = np.nan if money.tether_age_ms is None else money.tether_age_ms
     ages_ms[2] = np.where(third == buy, tether_ms, ages_ms[2])
-    return np.column_stack((withheld, *ages_ms))
+    broken = (tops["valid"][ends[:2]] == 0).any(axis=0)
+    return np.column_stack((withheld, broken, *ages_ms))
 
 
 def _premium_row(
@@ -122,6 +123,8 @@ def _premium_row(
     transfer = stage.transfers.get(r, NOT_LOADED)
     way, withheld = transfer.way, Code(int(columns[WITHHELD]))
     told = withheld is Code.NONE
+    # A stale price was once true; one of a broken book may never have been.
+    sound = not columns[BROKEN]
     return PremiumRow(
         id=face.id,
         base=face.asset,
@@ -132,9 +135,9 @@ def _premium_row(
         direction=DIRECTIONS[face.direction],
         buy_ask=_or_none(figures[kernel.ASK]),
         sell_bid=_or_none(figures[kernel.BID]),
-        raw_bps=_bps(figures[kernel.RAW]) if face.same_quote else None,
-        usdlike_bps=_bps(figures[kernel.USDLIKE]),
-        kimchi_bps=_bps(figures[kernel.KIMCHI]),
+        raw_bps=_bps(figures[kernel.RAW]) if sound and face.same_quote else None,
+        usdlike_bps=_bps(figures[kernel.USDLIKE]) if sound else None,
+        kimchi_bps=_bps(figures[kernel.KIMCHI]) if sound else None,
         usdt_bps=_bps(figures[kernel.USDT]),
         realizable_bps=_or_none(figures[FIGURES]) if told else None,
         realizable_size_krw=sizes.asked_krw,
@@ -293,27 +296,65 @@ def _fee_gate(transfer: Transfer) -> Gate:
 
 
 def _depth_gate(stage: Stage, r: int, seen: Look) -> Gate:
-    """What the thinner side's levels hold, against the size."""
-    route, size_krw = stage.routes[r], float(stage.rules[0]["size_krw"])
+    """The size that the thinnest of the books could take, against the size; or what venues accept
+    at least."""
+    size_krw = float(stage.rules[0]["size_krw"])
     code = Code(seen.done.code)
-    passed = code is Code.NONE
-    if passed and seen.too_small:
-        code, passed = Code.MINIMUM, False
-    elif passed or code is Code.NO_RATE:
-        code = Code.THIN_BOOK
-    held = [
-        _held_krw(stage, int(route[end]), side) for end, side in (("buy", ASKS), ("sell", BIDS))
-    ]
-    value = _or_none(min(held))
-    margin = None if value is None else value - size_krw
-    return Gate(code.name, passed, value, size_krw, margin, "krw", name="depth")
+    if (code is Code.NONE and seen.too_small) or code is Code.BELOW_LOT:
+        code = Code.BELOW_LOT if code is Code.BELOW_LOT else Code.MINIMUM
+        value, limit = _least_krw(stage, r, seen)
+        return Gate(code.name, False, value, limit, value - limit, "krw", name="depth")
+    able = _or_none(_able_krw(stage, r))
+    if code is Code.NONE and able is not None:
+        able = max(able, size_krw)  # the loop went through: roughly is exactly enough
+    margin = None if able is None else able - size_krw
+    return Gate(Code.THIN_BOOK.name, code is Code.NONE, able, size_krw, margin, "krw", name="depth")
 
 
-def _held_krw(stage: Stage, row: int, side: int) -> float:
+def _able_krw(stage: Stage, r: int) -> float:
+    """At best prices: what the asks cost, and what would have to be spent to fill the bids, and to
+    use up the USDT book."""
+    route, lines = stage.routes[r], stage.lines
+    buy, sell = lines[int(route["buy"])], lines[int(route["sell"])]
+    ask_krw = float(buy["ask"] * buy["krw"] / buy["multiplier"])
+    bid_krw = float(sell["bid"] * sell["krw"] / sell["multiplier"])
+    _, asks_krw = _held(stage, int(route["buy"]), ASKS)
+    units, _ = _held(stage, int(route["sell"]), BIDS)
+    able = [asks_krw * float(buy["krw"]), units * float(sell["multiplier"]) * ask_krw]
+    if route["tether"] != NO_ROW:
+        high = stage.direction(r) is Direction.HIGH
+        usdt, krw = _held(stage, int(route["tether"]), ASKS if high else BIDS)
+        worth = krw if high else usdt * float(stage.rules[0]["tether_krw"])
+        able.append(worth * ask_krw / bid_krw)
+    return min(able)
+
+
+def _least_krw(stage: Stage, r: int, seen: Look) -> tuple[float, float]:
+    """(what the loop would order or send, what a venue accepts at least), where it misses most."""
+    route, lines, done = stage.routes[r], stage.lines, seen.done
+    buy, sell = lines[int(route["buy"])], lines[int(route["sell"])]
+    size_krw = float(stage.rules[0]["size_krw"])
+    ask_krw, bid_krw = float(buy["ask"] * buy["krw"]), float(sell["bid"] * sell["krw"])
+    if done.code == Code.BELOW_LOT:
+        least = max(_or_zero(seen.terms.lot), _or_zero(seen.terms.withdrawal)) * ask_krw
+        return size_krw, max(least, nextafter(size_krw, inf))
+    sold = done.arrived * seen.terms.buy_multiplier / seen.terms.sell_multiplier
+    pairs = (
+        (done.withdrawn * ask_krw, float(route["minimum"]) * ask_krw),
+        (done.bought * ask_krw, float(buy["minimum_quantity"]) * ask_krw),
+        (size_krw, float(buy["minimum_value"] * buy["krw"])),
+        (sold * bid_krw, float(sell["minimum_quantity"]) * bid_krw),
+        (sold * done.sell_price * float(sell["krw"]), float(sell["minimum_value"] * sell["krw"])),
+    )
+    return min((each for each in pairs if each[0] < each[1]), key=lambda each: each[0] - each[1])
+
+
+def _held(stage: Stage, row: int, side: int) -> tuple[float, float]:
+    """(quantity, value in the quote) of what a side shows."""
     book = stage.tops[row]
     count = int(book["counts"][side])
-    held = book["prices"][side, :count] * book["quantities"][side, :count]
-    return float(held.sum() * stage.lines[row]["krw"])
+    quantities = book["quantities"][side, :count]
+    return float(quantities.sum()), float((book["prices"][side, :count] * quantities).sum())
 
 
 def _word_gate(name: str, code: Code, value: str, limit: str, *, passed: bool, detail: str) -> Gate:
@@ -361,6 +402,10 @@ def _tether_age_ms(stage: Stage, r: int, money: Money, at_ns: int) -> float | No
 def _wallet_age_ms(transfer: Transfer, at_ns: int) -> float | None:
     read_at_ns = transfer.way.read_at_ns
     return None if read_at_ns is None else (at_ns - read_at_ns) / MS_NS
+
+
+def _or_zero(value: float) -> float:
+    return value if isfinite(value) else 0.0
 
 
 def _or_none(value: float) -> float | None:
