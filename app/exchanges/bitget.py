@@ -98,7 +98,7 @@ class _Book(msgspec.Struct):
     bids: list[Level]
     ts: str
     seq: int | str  # written in both ways [1]
-    checksum: Crc | None = None  # verified where it is present [1]
+    checksum: Crc | None = None  # verified where there is one; 0 is none [1]
 
 
 class _RestBook(msgspec.Struct):
@@ -157,7 +157,6 @@ class _Answered(msgspec.Struct):
 Bar = tuple[str, Written, Written, Written, Written, Written, str, str]
 
 Books = Annotated[list[_Book], msgspec.Meta(min_length=1)]
-Trades = Annotated[list[_Trade], msgspec.Meta(min_length=1)]
 
 
 class Bitget:
@@ -323,8 +322,9 @@ class Bitget:
                 books = msgspec.json.decode(rows, type=Books)
                 return [_change(names.named(about.instId), book) for book in books]
             case "trade", "snapshot" | "update":  # first the last 50, then each [1]
-                trades = msgspec.json.decode(rows, type=Trades)
-                return [_trade(names.named(about.instId), trade) for trade in trades]
+                trades = msgspec.json.decode(rows, type=list[_Trade])
+                found = [_trade(names.named(about.instId), trade) for trade in trades]
+                return [*found] or [Ignored("a market without trades")]
             case "books15" | "books5" | "books" | "trade", _:
                 raise Unreadable(f"{about.channel} with action {action!r} is not documented")
         return [Ignored(NOT_OURS.get(about.channel, f"{about.channel} is not read"))]
@@ -372,7 +372,7 @@ def _change(instrument: Instrument, book: _Book) -> BookDelta:
         book.bids,
         book.asks,
         last=_number(book),
-        checksum=book.checksum,
+        checksum=book.checksum or None,
         exchange_at_ns=_at_ns(book.ts),
     )
 

@@ -105,7 +105,13 @@ class _Levels(msgspec.Struct, rename={"symbol": "s", "bids": "b", "asks": "a", "
 class _Book(msgspec.Struct):
     type: str
     data: _Levels
-    cts: Millis  # when the matching engine had this state; `ts` is when it was sent [1]
+    cts: Millis | None = None  # when the matching engine had this state [1]
+
+
+class _Sent(msgspec.Struct):
+    """Older recordings do not tell more."""
+
+    ts: Millis
 
 
 class _Trade(
@@ -350,7 +356,7 @@ def _topic(topic: str, frame: bytes, names: Names) -> list[Event]:
         case "orderbook" if rest.startswith("1."):
             return [Ignored("best bid and ask only, not a book")]
         case "orderbook":
-            return [_book(msgspec.json.decode(frame, type=_Book), names)]
+            return [_book(frame, names)]
         case "publicTrade":
             trades = msgspec.json.decode(frame, type=_Trades).data
             return [_trade(trade, names) for trade in trades]
@@ -359,8 +365,10 @@ def _topic(topic: str, frame: bytes, names: Names) -> list[Event]:
     return [Ignored(NOT_OURS.get(name, f"{name} is not read"))]
 
 
-def _book(book: _Book, names: Names) -> Event:
-    levels, at_ns = book.data, book.cts * MS_NS
+def _book(frame: bytes, names: Names) -> Event:
+    book = msgspec.json.decode(frame, type=_Book)
+    at_ms = msgspec.json.decode(frame, type=_Sent).ts if book.cts is None else book.cts
+    levels, at_ns = book.data, at_ms * MS_NS
     instrument, chained = names[levels.symbol], Alignment.CHAINED
     if book.type == "snapshot" or (book.type == "delta" and levels.update == RESTARTED):
         return BookSnapshot(instrument, chained, levels.bids, levels.asks, levels.update, at_ns)

@@ -178,6 +178,8 @@ class _Chance(msgspec.Struct):
 class _Answer(msgspec.Struct):
     """The first row of a reply: which call it answers shows in its keys."""
 
+    type: str | None = None  # of a frame that is a list
+    ty: str | None = None
     market: str | None = None
     english_name: str | None = None
     tick_size: Raw | UnsetType = UNSET
@@ -236,6 +238,12 @@ class Upbit:
         return b"PING"
 
     def read(self, frame: bytes, names: Names) -> list[Event]:
+        if frame.lstrip()[:1] == b"[":  # JSON_LIST, SIMPLE_LIST [1]
+            rows = msgspec.json.decode(frame, type=list[Raw])
+            return [event for row in rows for event in self._read(bytes(row), names)]
+        return self._read(frame, names)
+
+    def _read(self, frame: bytes, names: Names) -> list[Event]:
         head = msgspec.json.decode(frame, type=_Head)
         match head.type or head.ty:
             case "orderbook" if head.ty:
@@ -334,6 +342,8 @@ class Upbit:
         if body.lstrip()[:1] != b"[":
             return None
         rows = msgspec.json.decode(body, type=list[_Answer])
+        if rows and (rows[0].type is not None or rows[0].ty is not None):
+            return None  # a frame of the stream
         path = _answered(rows[0]) if rows else None
         if path is None:
             raise Unreadable("no reply that Upbit's documents describe")
