@@ -217,7 +217,14 @@ def _shown(column: str | None, found: Mapping[str, Any]) -> str | None:
     """What was read, shortened; nothing of secrets, and nothing where the field was missing."""
     if found["type"] == "missing" or column in SECRET_FIELDS:
         return None
-    return _writable(str(found["input"])[:VALUE_LENGTH_MAX])
+    given = found["input"]
+    # The words of JSON, not of Python.
+    text = {None: "null", True: "true", False: "false"}[given] if _is_word(given) else str(given)
+    return _writable(text[:VALUE_LENGTH_MAX])
+
+
+def _is_word(given: object) -> bool:
+    return given is None or isinstance(given, bool)
 
 
 def _writable(text: str) -> str:

@@ -53,8 +53,10 @@ async def test_wrong_fields_are_named_with_what_would_have_passed(
     assert answer.json()["code"] == "invalid_fields"
     assert answer.json()["errors"] == [
         {"row": None, "column": "quantity", "value": "many", "expected": "number"},
-        {"row": None, "column": "admin", "value": "True", "expected": "no such field"},
+        {"row": None, "column": "admin", "value": "true", "expected": "no such field"},
     ]
+    answer = await client.post("/api/orders", json={"quantity": None})
+    assert answer.json()["errors"][0]["value"] == "null"
     answer = await client.post("/api/orders", json={"password": ["a secret"]})
     assert answer.json()["errors"] == [
         {"row": None, "column": "quantity", "value": None, "expected": "required"},
