@@ -107,6 +107,8 @@ def test_what_a_step_was_made_from_is_written() -> None:
     assert note(bought) == ("slippage", {"price": "0.1985348", "n": 4})
     sent = msgspec.structs.replace(explanation().steps[7], detail="4 DOGE")
     assert note(sent) == ("withdrawal", {"amount": "4", "network": "DOGE"})
+    home = msgspec.structs.replace(sent, code="return_withdrawal", detail="1000 bank")
+    assert note(home) == ("bank", {"amount": "1,000"})
     unknown = msgspec.structs.replace(sent, detail="", source="unknown")
     assert note(unknown) == ("unknown", {})
 

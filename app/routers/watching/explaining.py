@@ -69,6 +69,8 @@ def note(step: Step) -> tuple[str, dict[str, object]]:
         return "fee", {"source": step.source}
     if step.code.endswith("withdrawal") and words:
         amount = formats.quantity(_figure(words[0]))
+        if words[1:] == ["bank"]:
+            return "bank", {"amount": amount}
         return "withdrawal", {"amount": amount, "network": " ".join(words[1:])}
     return "none", {}
 

@@ -78,6 +78,7 @@ TEXTS: dict[str, str] = {
     "note.fee": "taker, source: {source}",
     "note.withdrawal": "{amount} by {network}",
     "note.unknown": "not known, counted as nothing",
+    "note.bank": "{amount} KRW to a bank account",
     "gates": "Gates",
     "gates.small": "{passed} of {n} pass",
     "gates.limits": "limits",

@@ -78,6 +78,7 @@ TEXTS: dict[str, str] = {
     "note.fee": "테이커, 출처 {source}",
     "note.withdrawal": "{amount}, {network} 망",
     "note.unknown": "알 수 없어 0으로 계산",
+    "note.bank": "{amount}원, 은행 출금",
     "gates": "관문",
     "gates.small": "{n}개 중 {passed}개 통과",
     "gates.limits": "한도",
