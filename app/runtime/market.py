@@ -52,7 +52,7 @@ from app.runtime.streams.hub import Hub
 from app.runtime.trading.session import Session
 from app.runtime.trading.signals import Signals
 from app.runtime.trading.warm import warm
-from app.runtime.venues import venue_rows
+from app.runtime.venues import awaited_rows, venue_rows
 from app.texts.coins import korean_name
 
 log = structlog.get_logger("kimp.market")
@@ -374,7 +374,7 @@ class Market:
         """Every configured venue, whatever its state."""
         run = self._run
         if run is None:
-            return ()
+            return awaited_rows(self.outside.venues) if self.state == "starting" else ()
         return venue_rows(run.engine, run.feeds, self.outside.venues, time.time_ns())
 
     def markets(self) -> tuple[MarketRow, ...]:

@@ -18,6 +18,41 @@ def venue_rows(
     return tuple(_row(engine, venue, feeds.counts(venue), at_ns) for venue in venues)
 
 
+def awaited_rows(venues: Iterable[Venue]) -> tuple[VenueRow, ...]:
+    """The same while the engine is being made: nothing is known yet, and that is what they say."""
+    return tuple(
+        VenueRow(
+            venue=venue,
+            state=ChannelState.CONNECTING,
+            reason=None,
+            connections=0,
+            instruments=0,
+            valid_books=0,
+            book_age_ms=None,
+            messages_per_s=0.0,
+            updates_per_s=0.0,
+            delay_p50_ms=None,
+            delay_p99_ms=None,
+            skew_ms=None,
+            skew_error_ms=None,
+            limit_used=None,
+            reconnects=0,
+            gaps=0,
+            checksum_errors=0,
+            fallbacks=0,
+            conflated=0,
+            dropped=0,
+            breaker="closed",
+            breaker_until_ns=None,
+            last_message_age_ms=None,
+            wallets="unknown",
+            wallets_reason="not_read",
+            markets=0,
+        )
+        for venue in venues
+    )
+
+
 def _row(engine: Engine, venue: Venue, counts: Counts, at_ns: int) -> VenueRow:
     read = engine.intake.counts[venue]
     known, why = engine.wallets.known(venue)
