@@ -9,12 +9,9 @@ TEXTS: dict[str, str] = {
     "unit.krw": "won, one ladder",
     "unit.native": "own money",
     "price": "KRW",
-    "off": "off this ladder",
     "spread": "spread",
-    "age": "age",
     "bids": "bids",
     "asks": "asks",
-    "best": "best {bid} / {ask}",
     "book.none": "No venue is watched for this coin.",
     "book.none.detail": (
         "It is listed, but below the limit of live books per venue; a favourite comes first."
@@ -35,8 +32,6 @@ TEXTS: dict[str, str] = {
     "col.month.title": "share of the last 30 days for which the USDT basis was lower",
     "col.network": "Network",
     "col.tick": "Tick",
-    "col.walk": "Walk",
-    "walk": "walk",
     "routes.none": "No route in this direction.",
     "chart.this": "Draw this route’s history",
     "chart": "Premium history",
@@ -45,8 +40,6 @@ TEXTS: dict[str, str] = {
     "archive.away": "The archive is away: {reason}",
     "archive.starting": "The archive is starting.",
     "archive.off": "No archive is kept while feeds are off.",
-    "day": "24 h percentile",
-    "month": "30 d percentile",
     "networks": "Networks",
     "networks.small": "unlit is open; fees and minima in {base}",
     "networks.caption": "Networks of {base} on every venue",
@@ -68,5 +61,4 @@ TEXTS: dict[str, str] = {
     "opportunities": "Opportunities",
     "quarantine": "In doubt: decide",
     "venues": "one venue | {n} venues",
-    "json": "JSON",
 }

@@ -43,7 +43,6 @@ TEXTS: dict[str, str] = {
     "verdict.open": "undone",
     "same.what": "ends the quarantine of the marked pairs",
     "different.what": "keeps them apart for good",
-    "need": "Mark at least one pair.",
     "decided": "Decided",
     "decided.small": "newest word of each pair",
     "decided.none": "Nobody has decided anything yet.",

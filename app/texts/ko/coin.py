@@ -9,12 +9,9 @@ TEXTS: dict[str, str] = {
     "unit.krw": "원화 한 사다리",
     "unit.native": "각 통화",
     "price": "KRW",
-    "off": "사다리 밖",
     "spread": "호가 차",
-    "age": "나이",
     "bids": "매수 호가",
     "asks": "매도 호가",
-    "best": "최우선 {bid} / {ask}",
     "book.none": "이 코인의 호가를 지켜보는 거래소가 없습니다.",
     "book.none.detail": (
         "상장은 되어 있지만 거래소별 실시간 호가 수 한도 밖입니다. "
@@ -36,8 +33,6 @@ TEXTS: dict[str, str] = {
     "col.month.title": "최근 30일 중 테더 기준 프리미엄이 지금보다 낮았던 비율",
     "col.network": "망",
     "col.tick": "틱",
-    "col.walk": "계산",
-    "walk": "계산",
     "routes.none": "이 방향의 경로가 없습니다.",
     "chart.this": "이 경로의 기록 그리기",
     "chart": "프리미엄 기록",
@@ -46,8 +41,6 @@ TEXTS: dict[str, str] = {
     "archive.away": "보관소에 닿지 않습니다: {reason}",
     "archive.starting": "보관소를 여는 중입니다.",
     "archive.off": "시세가 꺼져 있으면 보관하지 않습니다.",
-    "day": "24시간 분위",
-    "month": "30일 분위",
     "networks": "망",
     "networks.small": "불이 꺼져 있으면 정상 · 수수료와 최소 수량은 {base} 기준",
     "networks.caption": "거래소별 {base} 망",
@@ -69,5 +62,4 @@ TEXTS: dict[str, str] = {
     "opportunities": "기회",
     "quarantine": "의심: 결정하기",
     "venues": "거래소 {n}곳",
-    "json": "JSON",
 }

@@ -38,7 +38,6 @@ TEXTS: dict[str, str] = {
     "verdict.open": "되돌림",
     "same.what": "고른 쌍의 격리를 끝냅니다",
     "different.what": "고른 쌍을 계속 떼어 둡니다",
-    "need": "한 쌍 이상 고르세요.",
     "decided": "결정한 쌍",
     "decided.small": "쌍마다 마지막 결정",
     "decided.none": "아직 결정한 것이 없습니다.",
