@@ -75,7 +75,7 @@ async def started(variables: dict[str, str]) -> AsyncGenerator[asyncio.subproces
             await process.wait()
 
 
-@pytest.mark.parametrize("words", [(), ("simulate",), ("serve", "now"), ("--help",)])
+@pytest.mark.parametrize("words", [(), ("dance",), ("serve", "now"), ("--help",)])
 def test_a_word_that_kimp_does_not_know_is_answered_with_those_it_knows(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
