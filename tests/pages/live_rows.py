@@ -571,7 +571,7 @@ class FakeMarket:
         self.network_rows = (
             tuple(network(v, base, COINS[base][3]) for base in COINS for v in Venue) if on else ()
         )
-        self.identity_rows = (identity(),) if on else ()
+        self.identity_rows: tuple[IdentityRow, ...] = (identity(),) if on else ()
         shown = ("SUI", "DOGE", "HBAR", "XLM", "XRP", "SOL")
         self.opportunity_rows = tuple(
             opportunity(

@@ -7,7 +7,7 @@ import math
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -242,7 +242,7 @@ def test_pasted_levels_may_be_lines_or_json() -> None:
 async def kimp(tmp_path: Path) -> AsyncIterator[tuple[Running, FakeMarket]]:
     async with running(tmp_path) as found:
         market = FakeMarket()
-        found.app.state.desk = dataclasses.replace(found.desk, market=market)
+        found.app.state.desk = dataclasses.replace(found.desk, market=cast(Any, market))
         yield found, market
 
 
