@@ -275,7 +275,7 @@ async def test_who_signed_out_is_cut_off_and_nobody_else() -> None:
     with hub.listening(client(ada, session="ada")), hub.listening(client(bob, session="bob")):
         hub.expel("ada")
 
-    assert (ada.aborted, bob.aborted) == (True, False)
+    assert (ada.ended, bob.ended) == (True, False)
 
 
 @in_jumping_time

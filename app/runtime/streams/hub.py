@@ -170,7 +170,8 @@ class Hub:
     def expel(self, session: str) -> None:
         """The session or token is no longer valid: its streams end now."""
         for client in [client for client in self._clients if client.session == session]:
-            client.wire.abort()
+            if not client.is_gone():
+                client.wire.end(framing.BYE)
 
     def close(self) -> None:
         """The process is about to stop: everybody is told, every response ends."""
