@@ -31,7 +31,8 @@ KIMP = [sys.executable, "-m", "app"]
 
 def environment(folder: Path, **names: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("KIMP_")}
-    ours = {"DATA_DIR": str(folder / "data"), "API_TOKEN": TOKEN, "PORT": str(free_port()), **names}
+    ours = {"DATA_DIR": str(folder / "data"), "API_TOKEN": TOKEN, "PORT": str(free_port())}
+    ours |= {"FEEDS": "off"} | names
     return kept | {f"KIMP_{name}": text for name, text in ours.items()}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from app.ledger.database import Database
 from app.runtime import health
 from app.runtime.desk import Dependencies
 from app.runtime.health import Check, Health, ask, probes
-from app.runtime.streams.hub import Hub
 from app.runtime.work.pool import Seat
 
 NOBODY = "127.0.0.1:9"  # the discard port: nothing listens here
@@ -164,31 +162,6 @@ async def test_an_old_answer_is_not_given_again(monkeypatch: pytest.MonkeyPatch)
     state = Health({"one": well})
 
     assert [(await state.checks())[0].detail for _ in range(2)] == ["first", "second"]
-
-
-async def test_listeners_hear_only_what_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "FRESH_S", 0.0)
-    hub, is_up = Hub(), True
-
-    async def fickle() -> str:
-        if not is_up:
-            raise health.Unhealthy("gone")
-        return "here"
-
-    async def steady() -> str:
-        time.sleep(0.001)  # its figure of how long it took is never the same
-        return "here"
-
-    state = Health({"fickle": fickle, "steady": steady})
-    await state.publish(hub)
-    before = hub.snapshot("health")
-    is_up = False
-    await state.publish(hub)
-    after = hub.snapshot("health")
-
-    assert before["fickle"] == b'{"name":"fickle","ok":true,"detail":"here"}'
-    assert after["fickle"] == b'{"name":"fickle","ok":false,"detail":"gone"}'
-    assert after["steady"] == before["steady"]
 
 
 async def test_a_check_says_how_long_it_took() -> None:
