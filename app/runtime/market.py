@@ -195,18 +195,28 @@ class Market:
                 await self._open(feeds)
             except CannotStart as reason:
                 log.warning("market_not_started", feeds=feeds, reason=str(reason))
-                self.state, self.reason = "stopped", str(reason)
-                self._begin_anew_later()
-                return
-            self.state = "running"
-            self._beating = asyncio.create_task(self._beat_on(), name="market")
+                self._stopped(str(reason))
+            except Exception as bug:
+                log.exception("market_not_started", feeds=feeds)
+                self._stopped(f"{type(bug).__name__}: {bug}")
+            else:
+                self.state = "running"
+                self._beating = asyncio.create_task(self._beat_on(), name="market")
 
     async def _open(self, feeds: str) -> None:
-        outside = self.outside
         # Compiled code comes from the disk, which takes a second: pages need not wait for it.
         loading = asyncio.create_task(asyncio.to_thread(warm))
         demo = await Demo.start() if feeds == "demo" else None
-        await loading
+        try:
+            await loading
+            await self._begin(feeds, demo)
+        except BaseException:
+            if demo is not None:
+                await demo.stop()
+            raise
+
+    async def _begin(self, feeds: str, demo: Demo | None) -> None:
+        outside = self.outside
         policy = await self.policies.load(feeds)
         number = await self._db.read(signals.next_number) + self._skipped
         self._skipped = 0
@@ -224,7 +234,7 @@ class Market:
             self.latency,
             do=line.do,
             changed=self._changed,
-            stopped=self._session_stopped,
+            stopped=self._stopped,
         )
         session.listen(self._signals.take)
         session.listen(self.counts.take)
@@ -253,12 +263,9 @@ class Market:
             if run.demo is not None:
                 await run.demo.stop()
 
-    def _session_stopped(self, reason: str) -> None:
-        """A bug of ours: say so, and begin anew with empty books a little later."""
+    def _stopped(self, reason: str) -> None:
+        """Nothing is decided now: say why, and begin anew with empty books a little later."""
         self.state, self.reason = "stopped", reason
-        self._begin_anew_later()
-
-    def _begin_anew_later(self) -> None:
         self._restart = asyncio.get_running_loop().call_later(RESTART_S, self._begin_anew)
 
     def _begin_anew(self) -> None:
