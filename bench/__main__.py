@@ -14,7 +14,18 @@ DATA = Path(os.environ.get("KIMP_DATA_DIR", "./var")).absolute()
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Folders(DATA).kernels))
 
 from app.runtime import serving  # noqa: E402
-from bench import books, csv_reading, fanout, kernel, lists, peering, replay, service, table  # noqa: E402
+from bench import (  # noqa: E402
+    books,
+    csv_reading,
+    fanout,
+    kernel,
+    lists,
+    path,
+    peering,
+    replay,
+    service,
+    table,
+)
 
 PARTS: dict[str, Callable[[Path], list[table.Row]]] = {
     "kernel": kernel.rows,
@@ -22,6 +33,7 @@ PARTS: dict[str, Callable[[Path], list[table.Row]]] = {
     "csv": csv_reading.rows,
     "sse": lambda _: fanout.rows(),
     "list": lambda _: lists.rows(),
+    "path": path.rows,
     "books": books.rows,
     "replay": replay.rows,
 }
