@@ -32,7 +32,7 @@ def serve(settings: Settings) -> int:
     """Migrate, then answer until told to stop."""
     from app.ledger.database import Database
     from app.ledger.engines import DatabaseUnusable
-    from app.runtime import logs, serving
+    from app.runtime import collector, logs, serving
     from app.runtime.work.folders import FolderOccupied, Folders
 
     _prepare(settings)
@@ -41,6 +41,7 @@ def serve(settings: Settings) -> int:
     for name in settings.unknown:
         print(f"kimp does not know {name}: is it a typing error?", file=sys.stderr)
     serving.raise_open_files()
+    collector.calm()
     try:
         socket = serving.listen(settings.host, settings.port)
         # Looked at here for one clear line; the workbench takes it for good.

@@ -40,6 +40,7 @@ from app.exchanges.scanning import translators
 from app.exchanges.signing import Keys
 from app.ledger import queries, signals
 from app.ledger.database import Database
+from app.runtime import collector
 from app.runtime.feeds.demo import CannotStart, Demo
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.feeds import Feeds
@@ -59,6 +60,8 @@ log = structlog.get_logger("kimp.market")
 
 BEAT_S = 0.1
 JOURNAL_MAX = 100
+# By then every venue is connected and what it listed is in its place.
+SETTLED_BEATS = 150
 # After a bug of ours the market begins anew, with empty books, when this has passed.
 RESTART_S = 5.0
 # The archive wants a row a second of everything: a part of it at each beat.
@@ -287,8 +290,12 @@ class Market:
 
     async def _beat_on(self) -> None:
         """The engine's sense of time, and the moment at which pages are told."""
+        beats = 0
         while True:
             await asyncio.sleep(BEAT_S)
+            beats += 1
+            if beats == SETTLED_BEATS:
+                collector.settle()
             self.latency.tick()
             self._take(Ticked(time.time_ns()))
             now_s = time.monotonic()

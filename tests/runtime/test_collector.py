@@ -1,0 +1,40 @@
+"""What has settled is out of the garbage collector's sight, until it is about to go."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from app.runtime import collector
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    thresholds = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*thresholds)
+
+
+class Ring:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_has_settled_is_not_looked_at_again_until_it_is_stirred() -> None:
+    collector.settle()
+    assert gc.get_freeze_count() > 0
+    collector.stir()
+    assert gc.get_freeze_count() == 0
+
+
+def test_garbage_that_comes_later_is_still_found() -> None:
+    collector.calm()
+    collector.settle()
+    for _ in range(100):
+        Ring()
+    assert gc.collect() >= 100
