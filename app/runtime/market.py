@@ -60,8 +60,8 @@ log = structlog.get_logger("kimp.market")
 
 BEAT_S = 0.1
 JOURNAL_MAX = 100
-# By then every venue is connected and what it listed is in its place.
-SETTLED_BEATS = 150
+# Once the engine stands, and again when every venue has said what it lists.
+SETTLED_BEATS = (15, 300)
 # After a bug of ours the market begins anew, with empty books, when this has passed.
 RESTART_S = 5.0
 # The archive wants a row a second of everything: a part of it at each beat.
@@ -294,7 +294,7 @@ class Market:
         while True:
             await asyncio.sleep(BEAT_S)
             beats += 1
-            if beats == SETTLED_BEATS:
+            if beats in SETTLED_BEATS:
                 collector.settle()
             self.latency.tick()
             self._take(Ticked(time.time_ns()))
