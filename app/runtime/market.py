@@ -258,6 +258,7 @@ class Market:
             self._beating = None
         run = self._run
         if run is not None:
+            collector.stir()
             run.session.end()
             await run.feeds.stop()
             await self._signals.flush()
