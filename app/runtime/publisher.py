@@ -40,7 +40,6 @@ class Publisher:
         self._hub = hub
         self._latency = latency
         self._lookers: list[Looker] = []
-        self._told: dict[str, frozenset[str]] = {}
         self._dirty_rows: set[int] = set()
         self._dirty_bases: dict[str, None] = {}
         self._venues_due_s = 0.0
@@ -51,7 +50,7 @@ class Publisher:
     def changed(self, row: int) -> None:
         """A book has changed."""
         self._dirty_rows.add(row)
-        if self._hub.is_urgent("prices") or self._hub.is_urgent("premiums"):
+        if any(map(self._hub.is_urgent, ("prices", "premiums", "opportunities"))):
             self._at_once(row)
 
     def _at_once(self, row: int) -> None:
