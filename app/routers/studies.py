@@ -31,6 +31,8 @@ from app.texts import formats
 
 RUNS_LOOKED_AT = 400
 POINTS_LEAST, POINTS_MOST = 10, 100_000
+MANY = 2_000
+"""Points of a sweep from which a running map is washed."""
 WHOLE = frozenset({"max_hold_bars", "transfer_bars"})
 
 Points = Annotated[int | None, Query(ge=POINTS_LEAST, le=POINTS_MOST)]
@@ -47,18 +49,18 @@ async def sweep_page(request: Request, study_id: str, part: str | None = None) -
     grid = Grid(row.spec.axes, {point.index: point for point in points}, row.spec.objective)
     looked = heat.look_of(request.query_params, grid)
     sets = await summary.datasets_of(here, row.spec.run)
-    path, query = f"/sweeps/{row.id}", request.url.query
+    path, query, line = f"/sweeps/{row.id}", request.url.query, study_line(row, now_ns)
     return render(
         request,
         "sweep.html",
         "heat" if part == "heat" else None,
         page="backtests",
-        line=study_line(row, now_ns),
+        line=line,
         meta=summary.study_meta(row, sets, seen),
         synthetic=summary.synthetic(row.spec.run, sets),
         failure=summary.failed(row, seen),
         watch=watch(row, now_ns),
-        heat=heat.draw(path, grid, looked, seen),
+        heat=heat.draw(path, grid, looked, seen, washed=line.open and (line.total or 0) >= MANY),
         heat_path=f"{path}?part=heat&{query}" if query else f"{path}?part=heat",
         self_path=f"{path}?{query}" if query else path,
         cell=point_of(grid, looked, seen),

@@ -72,7 +72,17 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class Wash:
+    """All cells of one ink as a single path: thousands of elements would hold the page."""
+
+    heat: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heat:
+    """washes stand for the cells while a large grid runs; it is redrawn every few seconds."""
+
     title: str
     unit: str
     label: str
@@ -87,6 +97,7 @@ class Heat:
     columns: tuple[Tick, ...]
     rows: tuple[Tick, ...]
     cells: tuple[Cell, ...]
+    washes: tuple[Wash, ...]
     frames: tuple[Frame, ...]
 
 
@@ -136,8 +147,8 @@ def look_of(asked: Mapping[str, str], grid: Grid) -> Look:
     )
 
 
-def draw(path: str, grid: Grid, look: Look, seen: Viewer) -> Heat:
-    """The map as geometry. path: where a cell leads."""
+def draw(path: str, grid: Grid, look: Look, seen: Viewer, *, washed: bool = False) -> Heat:
+    """The map as geometry. path: where a cell leads. washed: cells of one ink as one path."""
     across = grid.axes[look.x]
     down = grid.axes[look.y] if look.y is not None else None
     down_values = down.values if down else (0.0,)
@@ -178,8 +189,19 @@ def draw(path: str, grid: Grid, look: Look, seen: Viewer) -> Heat:
             for y, value in enumerate(down_values)
         ),
         cells=cells,
+        washes=_washes(cells, width) if washed else (),
         frames=frames,
     )
+
+
+def _washes(cells: Sequence[Cell], width: float) -> tuple[Wash, ...]:
+    inks: dict[str, list[str]] = {}
+    for cell in cells:
+        ink = cell.heat if cell.href else "none"
+        inks.setdefault(ink, []).append(
+            f"M{cell.x:g} {cell.y:g}h{width:g}v{CELL_HEIGHT}h-{width:g}z"
+        )
+    return tuple(Wash(ink, "".join(parts)) for ink, parts in inks.items())
 
 
 def _strongest(values: Sequence[float]) -> float:

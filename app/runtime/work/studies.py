@@ -128,7 +128,7 @@ class Studies:
 
     @asynccontextmanager
     async def _noting(self, row: StudyRow, fresh: list[StudyPointRow]) -> AsyncGenerator[None]:
-        """Moves `fresh` points to the database once a second, and at the end."""
+        """Moves `fresh` points to the database once a second, and at the end: a cancel's too."""
 
         async def note() -> None:
             while True:
@@ -141,7 +141,7 @@ class Studies:
         finally:
             noting.cancel()
             await asyncio.gather(noting, return_exceptions=True)
-        await self._keep(row, fresh)
+            await self._keep(row, fresh)
 
     async def _keep(self, row: StudyRow, fresh: list[StudyPointRow]) -> None:
         kept = fresh[:]

@@ -173,8 +173,9 @@ def candles(market: Market, request: Request, zone: tzinfo) -> Reply:
         )
     span_ms = unit * MINUTE_MS
     last_ms = -(-end_ms // span_ms) * span_ms
-    minutes = market.candles(listing, last_ms - count * span_ms, end_ms)
-    rows = [_candle(listing, unit, row) for row in _joined(minutes, span_ms)]
+    # One more is read: the running minute may not have traded yet.
+    minutes = market.candles(listing, last_ms - (count + 1) * span_ms, end_ms)
+    rows = [_candle(listing, unit, row) for row in _joined(minutes, span_ms)[-count:]]
     return raw("[" + ",".join(rows[::-1]) + "]")
 
 
