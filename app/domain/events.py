@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import msgspec
 
+from app.domain.cycles import CycleView
 from app.domain.markets import BookSnapshot, Instrument, Market, WalletNetwork
 from app.domain.policy import Policy
+from app.domain.trading import DayResult, Purse, TradingPolicy, TradingState
 from app.domain.venues import Venue
 
 
@@ -96,3 +98,76 @@ class PolicyChanged(Event, frozen=True):
 
 class Ticked(Event, frozen=True):
     """Time passes, about ten times a second: ages grow, gates close."""
+
+
+# Trading. What is told here is committed: the ledger's word, never a hope.
+
+
+class TradingPolicyChanged(Event, frozen=True):
+    policy: TradingPolicy
+
+
+class TradingStateChanged(Event, frozen=True):
+    """Who may begin and who may send. blocked: why nothing begins though ACTIVE (not reconciled,
+    disarmed, an invariant broken), else None."""
+
+    state: TradingState
+    killed: bool
+    blocked: str | None = None
+
+
+class NumbersGranted(Event, frozen=True):
+    """Cycle numbers `first`..`last` belong to this engine from now on."""
+
+    first: int
+    last: int
+
+
+class PursesRead(Event, frozen=True):
+    """Of all that the ledger holds (`whole`), or of what one commit has changed."""
+
+    purses: tuple[Purse, ...]
+    whole: bool
+
+
+class DayRead(Event, frozen=True):
+    """What the day has brought so far, and the losses in a row; after each finished cycle."""
+
+    day: DayResult
+    losses_in_row: int
+    peak_krw: float | None
+
+
+class CycleClaimed(Event, frozen=True):
+    """A cycle is this engine's to decide about: new, or taken over."""
+
+    view: CycleView
+
+
+class CycleChanged(Event, frozen=True):
+    """Something about a claimed cycle was committed: a decision, a fill, a transfer's news."""
+
+    view: CycleView
+
+
+class CycleLost(Event, frozen=True):
+    """Another owner has it, or it has ended: nothing is decided about it here any more."""
+
+    cycle_id: str
+
+
+class CycleRefused(Event, frozen=True):
+    """The ledger did not take a new cycle. code: INSUFFICIENT, DUPLICATE, HALTED."""
+
+    cycle_id: str
+    code: str
+
+
+class OperatorAsked(Event, frozen=True):
+    """A person wants something of a cycle. action: retry, compensate, close. version: as seen."""
+
+    cycle_id: str
+    action: str
+    version: int
+    by: str
+    note: str = ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from app.domain.cycles import Cycle, Decision, NewOrder, Reservation
 from app.domain.live import ChannelState, Opportunity
 from app.domain.markets import Instrument, Trade
 from app.domain.policy import IdentitySuspicion
+from app.domain.trading import Refused
 from app.domain.venues import Venue
 
 
@@ -95,6 +97,40 @@ class Unread(Fact, frozen=True):
     start: bytes
 
 
+class TradeRefused(Fact, frozen=True):
+    """An opportunity that detection passed and risk or planning did not. signal_id: its row."""
+
+    signal_id: str
+    base: str
+    strategy: str
+    refused: Refused
+
+
+class CycleOpened(Fact, frozen=True):
+    """Approved. The ledger reserves and inserts all of it in one transaction, or nothing.
+
+    dedupe: two engines that saw the same chance write the same text; one of them is refused.
+    """
+
+    cycle: Cycle
+    reservations: tuple[Reservation, ...]
+    orders: tuple[NewOrder, ...]
+    dedupe: str
+
+
+class CycleDecided(Fact, frozen=True):
+    decision: Decision
+
+
+class BreakerTurned(Fact, frozen=True):
+    """open_until_ns None: it is closed again."""
+
+    code: str
+    value: float
+    limit: float
+    open_until_ns: int | None
+
+
 class Command(msgspec.Struct, frozen=True, tag=True):
     """What the engine wants done. Feeds do it and answer with events."""
 
@@ -128,6 +164,30 @@ class Watch(Command, frozen=True):
 
     venue: Venue
     instruments: tuple[Instrument, ...]
+
+
+class SendOrder(Command, frozen=True):
+    """After the commit of the step that planned it: once, whatever happens."""
+
+    venue: Venue
+    client_id: str
+
+
+class CancelOrder(Command, frozen=True):
+    venue: Venue
+    client_id: str
+
+
+class SendTransfer(Command, frozen=True):
+    venue: Venue
+    client_id: str
+
+
+class AskOrder(Command, frozen=True):
+    """Nothing was heard of it for too long."""
+
+    venue: Venue
+    client_id: str
 
 
 class Taken(msgspec.Struct, frozen=True):
