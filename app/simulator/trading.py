@@ -1,4 +1,4 @@
-"""What a dialect's private side talks to (`Desk`): orders, fills, balances, transfers of an account.
+"""What a dialect's private side talks to (`Desk`): one account's orders, money and transfers.
 
 The core matches, locks, charges and moves; a dialect only says it in its venue's words. Decimals
 are exact; texts to the wire are made by the dialect. Times are ms of the venue's clock.
@@ -192,7 +192,7 @@ class Desk(ABC):
         """Newest first."""
 
 
-class Private(ABC):
+class Private:
     """The calls that the core makes into a dialect when the account changes; a Dialect that serves
     the private side inherits it. The core calls them after `place` has answered its request."""
 
