@@ -41,6 +41,8 @@ class Publisher:
         self._latency = latency
         self._lookers: list[Looker] = []
         self._dirty_rows: set[int] = set()
+        self._told_rows: set[int] = set()
+        """Of them, those whose newest price everybody has: only its age would be news."""
         self._dirty_bases: dict[str, None] = {}
         self._venues_due_s = 0.0
 
@@ -50,6 +52,7 @@ class Publisher:
     def changed(self, row: int) -> None:
         """A book has changed."""
         self._dirty_rows.add(row)
+        self._told_rows.discard(row)
         if any(map(self._hub.is_urgent, ("prices", "premiums", "opportunities"))):
             self._at_once(row)
 
@@ -58,6 +61,7 @@ class Publisher:
         market, hub = self._market, self._hub
         if hub.is_urgent("prices"):
             hub.publish("prices", {item.id: price_item(item) for item in market.prices((row,))})
+            self._told_rows.add(row)
         if hub.is_urgent("premiums"):
             bases = market.bases_of(row)
             rows = market.premiums(bases) if bases else ()
@@ -74,6 +78,7 @@ class Publisher:
         if self._hub.is_followed("prices"):
             self._prices()
         self._dirty_rows.clear()
+        self._told_rows.clear()
         if self._hub.is_followed("premiums"):
             self._premiums(began)
         if self._hub.is_followed("opportunities"):
@@ -99,7 +104,7 @@ class Publisher:
             self._venues()
 
     def _prices(self) -> None:
-        rows = self._market.prices(tuple(self._dirty_rows))
+        rows = self._market.prices(tuple(self._dirty_rows - self._told_rows))
         self._hub.publish("prices", {row.id: price_item(row) for row in rows})
 
     def _premiums(self, began_ns: int) -> None:
