@@ -9,6 +9,7 @@
 | WalletsRead, RateRead, PolicyChanged | what routes need beside books |
 | Ticked | ages grow, rates are made, every route is judged |
 | ClockRead | kept for the views |
+| TradingPolicyChanged … OperatorAsked | what is committed of money and cycles; `execution.trading` |
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from app.domain.policy import Policy
 from app.domain.venues import Venue
 from app.engine.detection.board import Board, Money
 from app.engine.detection.opportunities import Opportunities
+from app.engine.execution.ids import Identity
+from app.engine.execution.trading import KINDS, Trading
 from app.engine.market.fees import Fees
 from app.engine.market.health import Channels
 from app.engine.market.identity import Identities
@@ -48,6 +51,8 @@ from app.engine.market.universe import Universe
 from app.engine.market.wallets import Wallets
 
 NOTHING = Taken()
+NOBODY = Identity("", 0)
+"""Whose engine may only look: ids of orders need a name."""
 
 Lap = Callable[[str], None]
 
@@ -62,6 +67,7 @@ class Engine:
         policy: Policy,
         *,
         first_number: int = 1,
+        identity: Identity = NOBODY,
     ) -> None:
         self.rack = rack
         self.policy = policy
@@ -78,6 +84,7 @@ class Engine:
             self.board, self.identities, self.wallets, self.fees, self.money,
             first_number=first_number,
         )  # fmt: skip
+        self.trading = Trading(identity)
         self.clocks: dict[Venue, ClockRead] = {}
         self._facts: list[Fact] = []
         self._commands: list[Command] = []
@@ -95,6 +102,7 @@ class Engine:
             PolicyChanged: self._policy,
             Ticked: self._ticked,
             ClockRead: self._clock,
+            **dict.fromkeys(KINDS, self._trade),
         }
         self._set(policy)
 
@@ -360,6 +368,10 @@ class Engine:
         self._judge_all(at_ns)
         self.opportunities.tick(at_ns, self._facts, self._commands)
         self._take_facts()
+        return -1
+
+    def _trade(self, event: Event) -> int:
+        self.trading.take(event, self._facts, self._commands)
         return -1
 
     def _take_facts(self) -> None:

@@ -1,0 +1,1 @@
+"""Execution: from an approved chance to money that is home again, decided and never done here."""
