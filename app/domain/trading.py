@@ -29,6 +29,9 @@ class Purse(msgspec.Struct, frozen=True):
     in_flight: Decimal
     """On its way to this venue."""
     frozen: str | None = None
+    young: Decimal = Decimal(0)
+    """Of available: won that came from a bank so lately that what it buys may not leave yet."""
+    young_until_ns: int | None = None
 
 
 class Approved(msgspec.Struct, frozen=True):
@@ -58,6 +61,8 @@ class LimitRow(msgspec.Struct, frozen=True):
     used: float | None
     warned: bool
     refused_today: int
+    detail: str = ""
+    """The coin or venue that it is about, empty where it is about all."""
 
 
 class BreakerRow(msgspec.Struct, frozen=True):
@@ -109,6 +114,15 @@ class TradingPolicy(msgspec.Struct, frozen=True):
     loss_rest_s: float = 900.0
     max_net_bps: float = 1_500.0
     book_age_s_max: float = 1.5
+    rate_age_s_max: float = 60.0
+    wallet_age_s_max: float = 900.0
+    daily_loss_pct_max: float = 1.0
+    """Of the day's equity; the smaller of it and the amount holds."""
+    crash_window_s: float = 60.0
+    """A price that moves by `flash_crash_pct` within this is a crash, up or down."""
+    crash_rest_s: float = 300.0
+    spread_bps_max: float = 500.0
+    """Between a book's best bid and ask, whatever it was before."""
     leg_s_max: float = 5.0
     transfer_s_max: float = 1_800.0
     hold_s_max: float = 1_800.0

@@ -1,0 +1,1 @@
+"""Risk: what may become a cycle: limits, breakers, and the one who judges by them."""
