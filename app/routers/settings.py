@@ -22,6 +22,7 @@ from app.runtime.preferences import (
     Switch,
     Tickers,
     Value,
+    Words,
     fee_key,
     fee_of,
 )
@@ -36,11 +37,17 @@ GROUPS = (
     "detection",
     "markets",
     "fees",
+    "trading",
+    "risk",
+    "retry",
+    "paper",
     "archive",
     "recorder",
     "backtest",
     "uploads",
 )
+SHOWN_WITH = {"book": "trading", "cycle": "retry", "finalizer": "retry"}
+"""Keys of one row stand in another table."""
 FEEDS = "feeds"
 TOKEN_DAYS = (30, 90, 365)
 
@@ -167,7 +174,8 @@ def _shown_fees(fees: Sequence[Fee]) -> dict[str, Fee]:
 
 
 def _of(key: str, group: str) -> bool:
-    return key == group or key.startswith(f"{group}.")
+    first = key.partition(".")[0]
+    return SHOWN_WITH.get(first, first) == group
 
 
 def control(key: str) -> tuple[str, ...]:
@@ -183,7 +191,7 @@ def _read(key: str, written: str) -> Value:
     kind = SETTINGS[key].kind
     if isinstance(kind, Switch):
         return written == "true"
-    if isinstance(kind, Tickers):
+    if isinstance(kind, Tickers | Words):
         return ",".join(word.strip() for word in written.split(",") if word.strip())
     if not isinstance(kind, Number):
         return written

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 import msgspec
@@ -14,6 +15,7 @@ from app.domain.backtests import Direction, Params, Style
 from app.domain.policy import Policy
 from app.domain.problems import FieldError, Problem
 from app.domain.records import SettingRow
+from app.domain.trading import TradingPolicy
 from app.domain.venues import KOREAN, Venue
 from app.engine.market.fees import LISTED_BPS
 from app.exchanges import EXCHANGES
@@ -27,6 +29,10 @@ Value = str | float | int | bool
 # Venues list tickers in any script and case.
 TICKER = re.compile(r"[\w.$-]{1,32}")
 FAVOURITES_MAX = 50
+ALLOWED_MAX = 200
+HOLDINGS_LENGTH_MAX = 20_000
+
+_HOLDING = re.compile(r"([a-z]+):([\w.$-]{1,32})=(\d{1,15}(?:\.\d{1,12})?)")
 
 
 class Kind(Protocol):
@@ -98,6 +104,53 @@ class Tickers:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """Some of a few words, each once, with commas between them; the order counts. May be empty."""
+
+    words: tuple[str, ...]
+
+    @property
+    def expected(self) -> str:
+        return f"{','.join(self.words)}: some of them"
+
+    def admits(self, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        chosen = value.split(",") if value else []
+        return set(chosen) <= set(self.words) and len(set(chosen)) == len(chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """Amounts of assets on venues, such as `upbit:KRW=100000000,binance:USDT=50000`."""
+
+    expected: str = "upbit:KRW=100000000,binance:USDT=50000,…"
+
+    def admits(self, value: object) -> bool:
+        if not isinstance(value, str) or len(value) > HOLDINGS_LENGTH_MAX:
+            return False
+        try:
+            holdings(value)
+        except ValueError:
+            return False
+        return True
+
+
+def holdings(text: str) -> tuple[tuple[Venue, str, Decimal], ...]:
+    """Raises ValueError. What a venue does not have is not named."""
+    found: dict[tuple[Venue, str], Decimal] = {}
+    for part in (each.strip() for each in text.split(",") if each.strip()):
+        match = _HOLDING.fullmatch(part)
+        if match is None:
+            raise ValueError(f"{part[:60]!r} is not venue:ASSET=amount")
+        venue, asset, amount = Venue(match[1]), match[2], Decimal(match[3])
+        if (venue, asset) in found:
+            raise ValueError(f"{venue}:{asset} stands there twice")
+        found[venue, asset] = amount
+    return tuple((venue, asset, amount) for (venue, asset), amount in found.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One row of Settings; its name in both languages is `settings.<key>`."""
 
@@ -125,6 +178,17 @@ _AGE = Number(0.1, 86_400)
 _BPS = Number(0, 10_000)
 _EDGE = Number(-1e6, 1e6)
 _KRW = Number(1, 1e15)
+_TRADING = TradingPolicy()
+_WAIT = Number(0.1, 604_800)
+_COUNT = Number(1, 1_000, whole=True)
+_PERCENT = Number(0.01, 100)
+STYLES = ("TRANSFER", "PREFUNDED", "HEDGED_TRANSFER")
+PAPER_BALANCES = ",".join(
+    f"{venue}:KRW=100000000,{venue}:USDT=20000"
+    if venue in KOREAN
+    else f"{venue}:{'USD' if venue is Venue.COINBASE else 'USDT'}=50000,{venue}:USDC=20000"
+    for venue in Venue
+)
 
 SETTINGS: dict[str, Setting] = {
     "display.timezone": Setting(Choice(tuple(formats.ZONES)), "Asia/Seoul"),
@@ -161,6 +225,48 @@ SETTINGS: dict[str, Setting] = {
     "detection.fee_age_s_max": Setting(Number(60, 2_592_000), _POLICY.fee_age_s_max),
     "detection.tick_bps_max": Setting(_BPS, _POLICY.tick_bps_max),
     "detection.identity_ratio_max": Setting(Number(1.01, 100), _POLICY.identity_ratio_max),
+    "trading.styles": Setting(Words(STYLES), ",".join(_TRADING.styles)),
+    "trading.allow_list": Setting(Tickers(ALLOWED_MAX), ""),
+    "trading.size_krw": Setting(_KRW, _TRADING.size_krw),
+    "trading.size_krw_min": Setting(_KRW, _TRADING.size_krw_min),
+    "trading.min_net_bps": Setting(_EDGE, _TRADING.min_net_bps),
+    "trading.slippage_bps": Setting(_BPS, _TRADING.slippage_bps),
+    "trading.cycles_max": Setting(_COUNT, _TRADING.cycles_max),
+    "trading.cycles_per_base_max": Setting(_COUNT, _TRADING.cycles_per_base_max),
+    "trading.leg_s_max": Setting(_WAIT, _TRADING.leg_s_max),
+    "trading.transfer_s_max": Setting(_WAIT, _TRADING.transfer_s_max),
+    "trading.hold_s_max": Setting(_WAIT, _TRADING.hold_s_max),
+    "trading.loss_bps_max": Setting(_BPS, _TRADING.loss_bps_max),
+    "trading.repeats_max": Setting(_COUNT, _TRADING.repeats_max),
+    "trading.return_s_max": Setting(_WAIT, _TRADING.return_s_max),
+    "trading.return_bps_max": Setting(_BPS, _TRADING.return_bps_max),
+    "trading.won_age_s_min": Setting(Number(0, 2_592_000), _TRADING.won_age_s_min),
+    "book.age_trading_ms": Setting(Number(50, 86_400_000), _TRADING.book_age_s_max * 1e3),
+    "risk.coin_krw_max": Setting(_KRW, _TRADING.coin_krw_max),
+    "risk.venue_krw_max": Setting(_KRW, _TRADING.venue_krw_max),
+    "risk.total_krw_max": Setting(_KRW, _TRADING.total_krw_max),
+    "risk.daily_loss_krw_max": Setting(_KRW, _TRADING.daily_loss_krw_max),
+    "risk.daily_loss_pct_max": Setting(_PERCENT, _TRADING.daily_loss_pct_max),
+    "risk.drawdown_pct_max": Setting(_PERCENT, _TRADING.drawdown_pct_max),
+    "risk.warn_share": Setting(Number(0.01, 1), _TRADING.warn_share),
+    "risk.flash_crash_pct": Setting(_PERCENT, _TRADING.flash_crash_pct),
+    "risk.crash_window_s": Setting(Number(1, 299), _TRADING.crash_window_s),
+    "risk.crash_rest_s": Setting(_WAIT, _TRADING.crash_rest_s),
+    "risk.spread_bps_max": Setting(_BPS, _TRADING.spread_bps_max),
+    "risk.spread_sigma_max": Setting(Number(0.1, 1_000), _TRADING.spread_sigma_max),
+    "risk.losses_in_row_max": Setting(_COUNT, _TRADING.losses_in_row_max),
+    "risk.loss_rest_s": Setting(_WAIT, _TRADING.loss_rest_s),
+    "risk.max_net_bps": Setting(Number(1, 1e6), _TRADING.max_net_bps),
+    "retry.max": Setting(Number(0, 20, whole=True), _TRADING.retry_max),
+    "retry.base_s": Setting(_WAIT, _TRADING.retry_base_s),
+    "retry.factor": Setting(Number(1, 10), _TRADING.retry_factor),
+    "retry.jitter": Setting(Number(0, 0.9), _TRADING.retry_jitter),
+    "cycle.lease_s": Setting(Number(1, 3_600), 30),
+    "finalizer.every_s": Setting(Number(0.1, 3_600), 5),
+    "paper.balances": Setting(Holdings(), PAPER_BALANCES),
+    "paper.latency_ms": Setting(Number(0, 10_000), 50),
+    "paper.transfer_s": Setting(Number(0, 86_400), 20),
+    "paper.fill_share": Setting(Number(0.01, 1), 0.8),
     **{
         channel_key(venue): Setting(Choice(tuple(exchange.channels)), next(iter(exchange.channels)))
         for venue, exchange in EXCHANGES.items()
@@ -186,6 +292,9 @@ class Preference(msgspec.Struct, frozen=True):
 
 Listener = Callable[[str], Awaitable[None]]
 
+ALIASES = {"premium.size_krw": "detection.size_krw"}
+"""Names that an older list of settings gave; the answer carries the one of here."""
+
 
 class Preferences:
     """Reads and writes the settings of `SETTINGS`."""
@@ -206,12 +315,14 @@ class Preferences:
 
     async def get(self, key: str) -> Preference:
         """Problem not_found for a key that is none of ours."""
+        key = ALIASES.get(key, key)
         if key not in SETTINGS:
             raise Problem("not_found")
         return _preference(key, await self._db.read(queries.get_setting, key))
 
     async def put(self, key: str, value: object, by: str) -> Preference:
         """Check and keep a value; None goes back to the default."""
+        key = ALIASES.get(key, key)
         if key not in SETTINGS:
             raise Problem("not_found")
         setting = SETTINGS[key]
