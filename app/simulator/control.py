@@ -21,7 +21,10 @@ class Watched(Protocol):
 
 
 class Control:
-    """begin: starts a fault; raises Unasked, Impossible. facts: what GET /__sim/world tells."""
+    """begin: starts a fault; raises Unasked, Impossible. facts: what GET /__sim/world tells.
+
+    books: the rows of one kind of the account's books; None: no account.
+    """
 
     def __init__(
         self,
@@ -32,12 +35,14 @@ class Control:
         facts: Callable[[], dict[str, Any]],
         keys: dict[str, str],
         authority_pem: Callable[[], bytes | None],
+        books: Callable[[str], Any] | None = None,
     ) -> None:
         self.connections: set[Watched] = set()
         self._begin, self._faults, self._remove = begin, faults, remove
         self._facts = facts
         self._keys = keys
         self._authority_pem = authority_pem
+        self._books = books
 
     def http(self, request: Request) -> Reply:
         path = request.path.removeprefix("/__sim/").rstrip("/")
@@ -52,13 +57,17 @@ class Control:
                 return Reply.json(self._keys)
             case "GET", "world":
                 return Reply.json(self._facts())
+            case "GET", "orders" | "fills" | "withdrawals" | "deposits" | "balances":
+                if self._books is None:
+                    return _refused(404, "nobody trades here")
+                return Reply.json(self._books(name))
             case "POST", "faults" if not rest:
                 return self._add(request.body)
             case "GET", "faults" if not rest:
                 return Reply.json({"items": [one.told() for one in self._faults().values()]})
             case (("GET" | "DELETE"), "faults"):
                 return self._one(request.method, rest)
-        return _refused(404, "faults, keys, world, ca.pem")
+        return _refused(404, "faults, keys, world, ca.pem, orders, fills, …")
 
     def _add(self, body: bytes) -> Reply:
         try:

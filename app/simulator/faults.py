@@ -15,7 +15,21 @@ ANSWER_KINDS = frozenset({"http", "timeout"})
 """One REST answer each."""
 LASTING_KINDS = frozenset({"silence", "skew", "maintenance", "wallet"})
 ONCE_KINDS = frozenset({"gap", "checksum", "reset"})
-KINDS = STREAM_KINDS | ANSWER_KINDS | LASTING_KINDS | ONCE_KINDS
+HOLD_KINDS = frozenset({"withdraw_hold", "deposit_hold"})
+"""While it lasts: a withdrawal waits for a person, a deposit for its credit."""
+END_KINDS = frozenset({"withdraw_reject", "deposit_return"})
+"""One withdrawal each: refused after it was accepted, sent back by the receiver."""
+ASSET_KINDS = HOLD_KINDS | END_KINDS
+NEWS_KINDS = frozenset({"news_drop", "news_duplicate", "news_late"})
+"""One word of the user stream each; news_late: by ms."""
+TRADE_KINDS = frozenset({"partial", "halt"})
+"""partial: one order meets only a part of what the book shows. halt: a symbol takes no orders."""
+KINDS = (
+    STREAM_KINDS | ANSWER_KINDS | LASTING_KINDS | ONCE_KINDS | ASSET_KINDS | NEWS_KINDS
+    | TRADE_KINDS
+)  # fmt: skip
+COUNTED_KINDS = STREAM_KINDS | ANSWER_KINDS | END_KINDS | NEWS_KINDS | {"checksum", "partial"}
+"""Once, where nothing else is said."""
 FAULTS_MAX = 200
 SECONDS_DEFAULT = 30.0
 SECONDS_MAX = 86_400.0
@@ -97,7 +111,7 @@ class Faults:
             seconds = SECONDS_DEFAULT
         if seconds is not None:
             fault.ends_ms = at_ms + seconds * 1_000
-        elif fault.count is None and kind in STREAM_KINDS | ANSWER_KINDS | {"checksum"}:
+        elif fault.count is None and kind in COUNTED_KINDS:
             fault.count = 1
         return fault
 

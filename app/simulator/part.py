@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.simulator.faults import STREAM_KINDS, Fault, Faults, Impossible, Unasked
+from app.simulator.desk import VenueDesk
+from app.simulator.faults import ASSET_KINDS, STREAM_KINDS, Fault, Faults, Impossible, Unasked
 from app.simulator.frames import framed
 from app.simulator.protocol import (
     Candle,
@@ -20,6 +21,7 @@ from app.simulator.protocol import (
     Update,
     Wallet,
 )
+from app.simulator.transfers import Transfers
 from app.simulator.world.world import World
 
 GAP_IDS = 7
@@ -43,7 +45,14 @@ class Part(Market):
 
     dialect: Dialect
 
-    def __init__(self, world: World, venue: str, keys: Keys, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        world: World,
+        venue: str,
+        keys: Keys,
+        clock: Callable[[], int],
+        transfers: Transfers | None = None,
+    ) -> None:
         self.world = world
         self.venue = venue
         self.seed = world.seed
@@ -54,7 +63,7 @@ class Part(Market):
         self.faults = Faults()
         self.outlets: set[Outlet] = set()
         self.silent = False
-        self._clock = clock
+        self.clock = clock
         self._skew_ms = 0
         self._topics: dict[str, set[Outlet]] = {}
         self._twist: Fault | None = None
@@ -64,11 +73,14 @@ class Part(Market):
         """Networks that faults have shut at some time, as they were before."""
         self._held: dict[str, list[tuple[Outlet, bytes]]] = {}
         """Frames that a `reorder` keeps until the next of their topic, by topic."""
+        transfers = transfers or Transfers(world.seed, 0.0)
+        self.desk: VenueDesk = VenueDesk(self, transfers, world.purses(venue, self.listings))
+        transfers.join(self.desk)
 
     # ---- what the dialect asks ---------------------------------------------------------------
 
     def now_ms(self) -> int:
-        return self._clock() + self._skew_ms
+        return self.clock() + self._skew_ms
 
     def wanted(self, topic: str) -> bool:
         return topic in self._topics
@@ -104,9 +116,15 @@ class Part(Market):
                 self._held.pop(topic, None)
 
     def happened(self, trade: Trade | None, update: Update) -> None:
-        """The world moved one of this venue's books. The wire is some milliseconds behind."""
+        """The world moved one of this venue's books."""
+        self.tell((trade,) if trade is not None else (), update)
+        if update.listing.symbol in self.desk.resting:
+            self.desk.moved(update.listing, trade)
+
+    def tell(self, trades: Sequence[Trade], update: Update) -> None:
+        """To all who follow this book. The wire is some milliseconds behind."""
         behind = self._skew_ms - self.dialect.rules.delay_ms
-        if trade is not None:
+        for trade in trades:
             self.dialect.trade(trade._replace(at_ms=trade.at_ms + behind))
         listing = update.listing
         if self.faults.streaming:
@@ -155,11 +173,21 @@ class Part(Market):
             if outlet in self.outlets:
                 outlet.waiting.append(frame)
 
+    # ---- the account ------------------------------------------------------------------------
+
+    def afflicted(self, kind: str, asset: str) -> bool:
+        """Whether a fault of this kind means this asset now; it has happened then."""
+        for fault in self.faults.active.values():
+            if fault.kind == kind and fault.asset in {None, asset}:
+                self.faults.used(fault)
+                return True
+        return False
+
     # ---- faults ------------------------------------------------------------------------------
 
     def begin(self, body: dict[str, Any]) -> Fault:
         """Raises Unasked, Impossible."""
-        fault = self.faults.asked(body, self._clock())
+        fault = self.faults.asked(body, self.clock())
         if fault.kind in self.dialect.faults_without:
             raise Impossible(f"{self.venue}'s protocol cannot have the fault {fault.kind}")
         if fault.kind == "skew" and not fault.ms:
@@ -178,6 +206,8 @@ class Part(Market):
                 return fault
             case "silence":
                 self._silence(fault, listing)
+            case kind if kind in ASSET_KINDS and fault.asset and fault.asset not in self.wallets:
+                raise Unasked(f"asset is one that {self.venue} holds")
             case "wallet":
                 self._close_doors(fault)
                 self.faults.add(fault)

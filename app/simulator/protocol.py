@@ -12,8 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from app.simulator.trading import Desk, Private
 
 JSON_TYPE = "application/json; charset=utf-8"
 LEVELS_MAX = 50
@@ -292,6 +295,8 @@ class Market(ABC):
     port: int
     """Of this venue, plain. A reply that names an address uses `address(request)`."""
     seed: int
+    desk: Desk
+    """The account of the test keys."""
 
     @abstractmethod
     def now_ms(self) -> int:
@@ -332,6 +337,8 @@ class Dialect(ABC):
     """Market frames are binary WebSocket frames."""
     faults_without: frozenset[str] = frozenset()
     """Kinds that this protocol cannot have (409): of `gap`, `checksum`, …"""
+    private: Private | None = None
+    """The private side, made in `begin`: the core tells it what happens to the account."""
 
     def __init__(self, market: Market) -> None:
         self.market = market

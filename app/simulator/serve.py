@@ -19,11 +19,14 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.simulator import tls
+from app.simulator.audit import READS
 from app.simulator.connection import Connection
 from app.simulator.control import Control
 from app.simulator.fx import DUNAMU, OPEN_RATES, Fx
 from app.simulator.part import Part
 from app.simulator.protocol import Keys
+from app.simulator.trading import Private
+from app.simulator.transfers import Transfers
 from app.simulator.venues import DIALECTS
 from app.simulator.world.coins import COINS_MAX, COINS_MIN
 from app.simulator.world.world import World
@@ -50,13 +53,15 @@ class Simulator:
     def __init__(self, seed: int, coins: int, rate: float, *, transfer_s: float = 20.0) -> None:
         self.world = World(seed, coins, rate, DIALECTS, at_ms=_now_ms())
         self.transfer_s = transfer_s
+        self.transfers = Transfers(seed, transfer_s)
         self._servers: list[asyncio.Server] = []
         self.authority_pem: bytes | None = None
         self.parts: list[Part] = []
         self.controls: list[Control] = []
         for venue, dialect in DIALECTS.items():
-            part = Part(self.world, venue, _keys(venue), _now_ms)
+            part = Part(self.world, venue, _keys(venue), _now_ms, self.transfers)
             part.dialect = dialect(part)
+            part.desk.private = part.dialect.private or Private()
             self._add(part)
         fx = Part(self.world, Fx.venue, Keys("", "", ""), _now_ms)
         fx.dialect = Fx(fx, self.world.official_rate)
@@ -75,6 +80,7 @@ class Simulator:
                 facts=self.facts,
                 keys=keys,
                 authority_pem=lambda: self.authority_pem,
+                books=(lambda kind: READS[kind](part.desk)) if part.listings else None,
             )
         )
 
@@ -131,6 +137,9 @@ class Simulator:
         if at_ms // 1_000 != self._second:
             self._second = at_ms // 1_000
             self._every_second(at_ms)
+        self.transfers.beat(at_ms)
+        for part in self.parts:
+            part.desk.beat(at_ms)
         for control in self.controls:
             for connection in control.connections:
                 connection.flush()

@@ -27,6 +27,25 @@ class Rejected(Exception):
         self.code = code
 
 
+class Terms(NamedTuple):
+    """How a venue charges and what a client id is worth there.
+
+    fee_in_quote: of buys too; else a buy's fee is taken of what was bought. fee_places: fees are
+    rounded up to so many decimals; None: never. ids: `burned` (once for ever, even by a refused
+    request), `once` (once for ever by an accepted one), `open` (again after the order has ended),
+    `free` (any number of times). allow_list: coins leave for known addresses only.
+    """
+
+    maker_bps: Decimal
+    taker_bps: Decimal
+    fee_in_quote: bool = False
+    fee_places: int | None = 8
+    ids: str = "open"
+    allow_list: bool = False
+    minimum_lots: int | None = None
+    """The smallest order where it is not `Listing.minimum_value`."""
+
+
 class NewOrder(NamedTuple):
     """kind: limit, market (quantity of base), spend (a market buy of so much quote in `funds`).
 
@@ -54,6 +73,8 @@ class Fill:
     fee_asset: str
     maker: bool
     at_ms: int
+    value: Decimal = ZERO
+    """Quote: price times quantity, exact."""
 
 
 @dataclass(slots=True)
@@ -135,6 +156,8 @@ class Deposit:
 class Desk(ABC):
     """`market.desk` of one venue: one account, that of the test keys."""
 
+    terms: Terms
+
     @abstractmethod
     def place(self, order: NewOrder) -> Order:
         """Accepted: matched at once as far as it goes. Raises Rejected; nothing is locked then."""
@@ -145,7 +168,7 @@ class Desk(ABC):
 
     @abstractmethod
     def order(self, order_id: str) -> Order | None:
-        """By its id, or its number as a text."""
+        """By its id."""
 
     @abstractmethod
     def by_client_id(self, client_id: str) -> list[Order]:
@@ -193,11 +216,17 @@ class Desk(ABC):
 
 
 class Private:
-    """The calls that the core makes into a dialect when the account changes; a Dialect that serves
-    the private side inherits it. The core calls them after `place` has answered its request."""
+    """A venue's private side: `Dialect.private`. The core calls it when the account changes, some
+    milliseconds after the request that did it was answered."""
+
+    def name(self, kind: str, number: int) -> str | None:
+        """The venue's id of an order, fill, withdrawal or deposit (kind); None: a UUID, and for a
+        fill its number. /__sim/ tells the same."""
+        return None
 
     def order_changed(self, order: Order, fill: Fill | None) -> None:
-        """Accepted, traded (fill), cancelled: once for each, in this order."""
+        """Accepted, traded (fill), cancelled: once for each, in this order. order: as it was then,
+        a copy."""
 
     def purse_changed(self, assets: Sequence[str]) -> None: ...
 

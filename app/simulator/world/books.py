@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
@@ -21,6 +22,7 @@ class Maker:
         "half",
         "levels",
         "listing",
+        "owed",
         "random",
         "row",
         "size",
@@ -35,6 +37,8 @@ class Maker:
     ) -> None:
         self.listing = listing
         self.random = random
+        self.owed: tuple[dict[str, str], dict[str, str]] = ({}, {})
+        """Changes of bids and asks that no update has told yet."""
         self.row = rules.row
         self.trim = rules.trim
         thin = liquidity < 0.1
@@ -65,8 +69,7 @@ class Maker:
     def move(self, fair: float, at_ms: int) -> tuple[Trade | None, Update]:
         listing = self.listing
         chance = self.random.random
-        bids: dict[str, str] = {}
-        asks: dict[str, str] = {}
+        bids, asks = self.owed
         trade = None
         if listing.bids.ticks and chance() < TRADES_SHARE:
             trade = self._trade(bids, asks, at_ms)
@@ -79,18 +82,41 @@ class Maker:
             side, changes = (listing.bids, bids) if chance() < 0.5 else (listing.asks, asks)
             index = int(chance() * chance() * len(side.ticks))
             self._put(side, index, self._lots(index), changes)
-        count = len(bids) + len(asks)
+        return trade, self.told(at_ms)
+
+    def told(self, at_ms: int) -> Update:
+        """Everything owed, as the book's next update."""
+        listing = self.listing
+        bids, asks = self.owed
+        self.owed = ({}, {})
         listing.version += 1
         listing.previous_id = listing.last_id
         listing.first_id = listing.last_id + 1
-        listing.last_id += count
+        listing.last_id += len(bids) + len(asks)
         listing.at_ms = at_ms = max(at_ms, listing.at_ms)
-        return trade, Update(
+        return Update(
             listing,
             [Change(price, quantity) for price, quantity in bids.items()],
             [Change(price, quantity) for price, quantity in asks.items()],
             at_ms,
         )
+
+    def eat(self, lots: Sequence[int], *, bought: bool, at_ms: int) -> list[Trade]:
+        """A taker took so many lots of each of the best levels; `told` says so."""
+        listing = self.listing
+        side, changes = (listing.asks, self.owed[1]) if bought else (listing.bids, self.owed[0])
+        trades = [
+            self._traded(price, count, bought=bought, at_ms=at_ms)
+            for price, count in zip(side.prices, lots, strict=False)
+        ]
+        gone = 0
+        for index, count in enumerate(lots):
+            if side.lots[index - gone] == count:
+                self._drop(side, index - gone, changes)
+                gone += 1
+            else:
+                self._put(side, index - gone, side.lots[index - gone] - count, changes)
+        return trades
 
     def _follow(self, side: Side, best: int, away: int, changes: dict[str, str]) -> None:
         """Take away what is crossed, fill up to the new best, keep the number of levels."""
@@ -135,15 +161,20 @@ class Maker:
         side, changes = (listing.asks, asks) if bought else (listing.bids, bids)
         there = side.lots[0]
         lots = min(there, 1 + int(-math.log(1.0 - self.random.random()) * self.size * 0.2))
-        listing.trade_id += 1
-        trade = Trade(listing, listing.trade_id, side.prices[0], self.quantity(lots), bought, at_ms)
-        listing.trades.append(trade)
-        if len(listing.trades) > 2 * TRADES_KEPT:
-            del listing.trades[:-TRADES_KEPT]
+        trade = self._traded(side.prices[0], lots, bought=bought, at_ms=at_ms)
         if lots == there:
             self._drop(side, 0, changes)
         else:
             self._put(side, 0, there - lots, changes)
+        return trade
+
+    def _traded(self, price: str, lots: int, *, bought: bool, at_ms: int) -> Trade:
+        listing = self.listing
+        listing.trade_id += 1
+        trade = Trade(listing, listing.trade_id, price, self.quantity(lots), bought, at_ms)
+        listing.trades.append(trade)
+        if len(listing.trades) > 2 * TRADES_KEPT:
+            del listing.trades[:-TRADES_KEPT]
         return trade
 
     # ---- levels ------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from random import Random
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from app.simulator.protocol import Candle, Dialect, Listing, Trade, Update, Wallet
 from app.simulator.world.books import Maker, decimals_of
 from app.simulator.world.coins import KOREAN, Cast, Coin, cast, wallet
+from app.simulator.world.funds import start_purses
 from app.simulator.world.paths import MINUTE_MS, STEP_S, Minute, Paths
 
 QUOTES = ("KRW", "USD", "USDT", "USDC")
@@ -196,6 +198,17 @@ class World:
             return
         yield maker.move(self._fair[index], at_ms)
 
+    def eat(
+        self, listing: Listing, lots: Sequence[int], *, bought: bool, at_ms: int
+    ) -> tuple[list[Trade], Update | None]:
+        """A client took so much of the best levels. No update while the book is frozen: its next
+        one tells it."""
+        maker = self.makers[self.index[id(listing)]]
+        trades = maker.eat(lots, bought=bought, at_ms=at_ms)
+        if id(listing) in self.frozen:
+            return [], None
+        return trades, maker.told(at_ms)
+
     def _refresh(self) -> None:
         """Fair prices in quote, as each venue sees them now."""
         paths = self.paths
@@ -233,6 +246,10 @@ class World:
                 closed = coin.ticker == self.cast.fenced and venue in self.cast.fenced_at
                 found[coin.ticker] = wallet(self.seed, venue, coin, closed=closed)
         return found
+
+    def purses(self, venue: str, listings: Mapping[str, Listing]) -> dict[str, Decimal]:
+        """What an account there has at the beginning."""
+        return start_purses(self.seed, venue, self.assets, [one.quote for one in listings.values()])
 
     def candles(self, listing: Listing, start_ms: int, end_ms: int) -> list[Candle]:
         """Minutes of the path as this market would have traded them."""
