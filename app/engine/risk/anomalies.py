@@ -34,6 +34,7 @@ Floats = npt.NDArray[np.float64]
 class Crash(NamedTuple):
     """A price that ran: the largest distance from where it has been within the window."""
 
+    asset: str
     instrument: Instrument
     move_pct: float
 
@@ -71,10 +72,11 @@ class Anomalies:
         moves = self._moves(mids)
         self._learn(spreads)
         ran = np.flatnonzero(np.abs(moves) >= self._policy.flash_crash_pct)
+        assets, instruments = self._stage.assets, self._instruments
         return tuple(
-            Crash(self._instruments[row], float(moves[row]))
+            Crash(assets.get(row, instruments[row].base), instruments[row], float(moves[row]))
             for row in ran.tolist()
-            if row in self._instruments
+            if row in instruments
         )
 
     def spread(self, instrument: Instrument) -> tuple[float | None, float | None]:

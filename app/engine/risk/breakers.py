@@ -5,9 +5,10 @@
 | LOSSES_IN_ROW | so many cycles in a row lost | `loss_rest_s` later; then it counts anew |
 | DAILY_LOSS | the day lost its limit | the next UTC midnight |
 | DRAWDOWN | equity fell so far below its peak | a person raises the limit, or equity recovers |
-| FLASH_CRASH | a price of a coin ran away | `crash_rest_s` after it last did; of that coin only |
+| FLASH_CRASH | a price of a coin ran away | `crash_rest_s` after it last did |
 
-A breaker is open by what is known at the moment of asking, never by a message that was missed.
+A crash rests its own coin; one of USDT rests all. A breaker is open by what is known at the
+moment of asking, never by a message that was missed.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from app.engine.risk.limits import Measure
 FOREVER_NS = 2**62
 """Until a person acts, or what it looks at changes."""
 SEPARATOR = ":"
+TETHER = "USDT"
+"""What every loop between won and dollars returns by."""
 
 
 @dataclass(slots=True)
@@ -80,6 +83,7 @@ class Breakers:
             self.daily_loss(at_ns),
             self.drawdown(),
             self._crash_measure(base, at_ns),
+            self._crash_measure(TETHER, at_ns),
         )
 
     def daily_loss(self, at_ns: int) -> Measure:

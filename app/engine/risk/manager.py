@@ -64,8 +64,7 @@ class RiskManager:
     def tick(self, at_ns: int, facts: list[Fact]) -> None:
         """Ten times a second; looks at prices once a second."""
         for crash in self._anomalies.sample(at_ns):
-            instrument = crash.instrument
-            self._breakers.crashed(instrument.base, instrument.venue, crash.move_pct, at_ns)
+            self._breakers.crashed(crash.asset, crash.instrument.venue, crash.move_pct, at_ns)
         self._breakers.tick(at_ns, facts)
 
     # What it says
