@@ -42,10 +42,19 @@ TRANSFER_ENDS = frozenset({
 })  # fmt: skip
 
 
+class Receiver(msgspec.Struct, frozen=True):
+    """Whose account the receiving one is: some venues ask, by travel rule. Ours, always."""
+
+    name_ko: str
+    name_en: str
+    is_company: bool = False
+
+
 class TransferTerms(msgspec.Struct, frozen=True):
     """network: as the sender spells it; to_network: as the receiver does. chain: ours.
 
-    address and tag are the receiver's, read just before sending; empty while planned.
+    address and tag are the receiver's, read just before sending; empty while planned. receiver:
+    told at the door, never written down.
     """
 
     asset: str
@@ -58,6 +67,7 @@ class TransferTerms(msgspec.Struct, frozen=True):
     fee: Decimal
     address: str = ""
     tag: str = ""
+    receiver: Receiver | None = None
 
 
 class Transfer(msgspec.Struct, frozen=True):

@@ -35,6 +35,8 @@ class Request(msgspec.Struct, frozen=True):
     """One REST call. signed: it needs a key; without one its answer is unknown.
 
     root: the host that serves it, where that is not the venue's `rest_url`. body: as it is sent.
+    headers: beside those of the signature. notes: what the reader of its answer must know and the
+    venue need not; not sent.
     """
 
     method: str
@@ -43,6 +45,8 @@ class Request(msgspec.Struct, frozen=True):
     signed: bool = False
     root: str | None = None
     body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
     @property
     def target(self) -> str:
@@ -60,6 +64,9 @@ class Request(msgspec.Struct, frozen=True):
     def asked(self, name: str) -> str | None:
         """The value of one query field."""
         return dict(self.query).get(name)
+
+    def noted(self, name: str) -> str | None:
+        return dict(self.notes).get(name)
 
 
 class Ticket(NamedTuple):

@@ -63,7 +63,8 @@ class Unsignable(ValueError):
 def sign(venue: Venue, request: Request, keys: Keys, at_ms: int, nonce: str) -> Signed:
     """at_ms: the venue's time, as well as we know it. nonce: a UUID. Raises Unsignable."""
     signed = SIGNERS[venue](request, keys, Once(at_ms, nonce))
-    return signed._replace(headers=JSON | signed.headers) if request.body else signed
+    headers = dict(request.headers) | signed.headers
+    return signed._replace(headers=JSON | headers if request.body else headers)
 
 
 def hmac_hex(keys: Keys, text: str, digest: str = "sha256") -> str:

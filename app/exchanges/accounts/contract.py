@@ -31,7 +31,9 @@ T = TypeVar("T")
 class Unclear(ValueError):
     """The answer tells nothing: an error that is not about what was asked, an unknown shape.
 
-    reason: timeout, limited, http_502, maintenance, unreadable, not_allowed (key, permission, IP).
+    reason: timeout, limited, http_502, maintenance, unreadable, not_allowed (key, permission, IP),
+    not_ready (soon there), duplicate (an action with this id came before), refused (a word that is
+    not listed; `detail` is that word), closed (this stream will say nothing more).
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -63,6 +65,7 @@ class Rules(NamedTuple):
     finds_ended: bool
     has_ioc: bool
     fee_in_base: bool
+    order_window_ms: int | None = None
 
 
 class Page(NamedTuple, Generic[T]):
@@ -137,7 +140,9 @@ class Account(Protocol):
 
     def ask_balances(self) -> Request: ...
 
-    def read_balances(self, request: Request, status: int, body: bytes) -> Page[Balance]: ...
+    def read_balances(self, request: Request, status: int, body: bytes) -> Page[Balance]:
+        """Of one purse after the other: what is said of one asset adds up."""
+        ...
 
     def ask_fee(self, instrument: Instrument) -> Request | None:
         """The account's own taker fee; None where only the public list tells."""
@@ -152,6 +157,13 @@ class Account(Protocol):
     def read_address(
         self, request: Request, status: int, body: bytes
     ) -> DepositAddress | NeedsOperator: ...
+
+    def fund(self, terms: TransferTerms, client_id: str, at_ms: int) -> Request | None:
+        """To be asked before `withdraw`, of a venue that withdraws from another of its purses: the
+        coins go there first. Unless the answer is Placed, the withdrawal is not sent."""
+        ...
+
+    def read_funded(self, request: Request, status: int, body: bytes) -> PlaceAnswer: ...
 
     def withdraw(self, terms: TransferTerms, client_id: str, at_ms: int) -> Request: ...
 
