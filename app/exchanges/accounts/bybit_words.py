@@ -55,6 +55,7 @@ ORDER_WORDS = {
 }
 WITHDRAWAL_WORDS = {
     "SecurityCheck": TransferState.AWAITING_VENUE,
+    "MoreInformationRequired": TransferState.NEEDS_OPERATOR,
     "Pending": TransferState.ACCEPTED,
     "BlockchainConfirmed": TransferState.ON_CHAIN,
     "success": TransferState.CREDITED,
@@ -75,7 +76,8 @@ REFUSALS = LOCKED_OUT | {
     170131, 170136, 170140, 170124, 170134, 170137, 170151, 170157,
 }  # fmt: skip
 CANCEL_REFUSALS = LOCKED_OUT | {170213, 170143}
-WITHDRAW_REFUSALS = LOCKED_OUT | {131001}
+# Of the family 131xxx those that say what was wrong with the request, or that it is closed.
+WITHDRAW_REFUSALS = LOCKED_OUT | {131001, 131002, 131085, 131096, 131097}
 ADDRESS_UNKNOWN = 131093
 NOT_FOUND = frozenset({170213})
 UNCLEAR = {
