@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import zlib
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import unquote
 
 from app.simulator.budget import Budget
 from app.simulator.protocol import (
@@ -23,6 +19,7 @@ from app.simulator.protocol import (
     Trade,
     Update,
 )
+from app.simulator.venues.bitget_private import BitgetPrivate
 from app.simulator.venues.chains import chain_name
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
@@ -35,7 +32,6 @@ CHANNELS_MAX, SUBSCRIBES_PER_HOUR = 1_000, 240
 LIMITS = {"/api/v2/spot/public/coins": 3}
 """Requests per endpoint and second; others 20."""
 MINUTE_LIMIT = 6_000
-CLOCK_MS = 30_000
 
 
 class Bitget(Dialect):
@@ -50,6 +46,7 @@ class Bitget(Dialect):
     def begin(self) -> None:
         self.minute = Budget(MINUTE_LIMIT, 60)
         self.budgets: dict[str, Budget] = {}
+        self.account = self.private = BitgetPrivate(self.market)
 
     @staticmethod
     def symbol(base: str, quote: str) -> str:
@@ -59,8 +56,12 @@ class Bitget(Dialect):
 
     def http(self, request: Request) -> Reply:
         now = self.market.now_ms()
+        if self.minute.take("", 1, now) > MINUTE_LIMIT:
+            return self.limited(request, 429)
+        if (reply := self.account.http(request)) is not None:
+            return reply
         budget = self.budgets.setdefault(request.path, Budget(LIMITS.get(request.path, 20), 1))
-        if budget.take("", 1, now) > budget.limit or self.minute.take("", 1, now) > MINUTE_LIMIT:
+        if budget.take("", 1, now) > budget.limit:
             return self.limited(request, 429)
         match request.path:
             case "/api/v2/public/time":
@@ -74,21 +75,15 @@ class Bitget(Dialect):
             case "/api/v3/account/settings":
                 text = "You are in Classic Account mode, and the Unified Account API is not "
                 return self.refused("40084", text + "supported at this time")
-            case "/api/v2/common/trade-rate":
-                rate = {"makerFeeRate": "0.001", "takerFeeRate": "0.001"}
-                return self.unsigned(request) or self.done(rate)
         if request.path.startswith("/api/v2/spot/market/"):
             return self.of_symbol(request)
         return self.refused("40404", "Request URL NOT FOUND", 404)
 
     def done(self, value: Any) -> Reply:
-        head = {"code": "00000", "msg": "success", "requestTime": self.market.now_ms()}
-        return Reply.json({**head, "data": value})
+        return self.account.done(value)
 
     def refused(self, code: str, message: str, status: int = 400) -> Reply:
-        now = self.market.now_ms()
-        fields = {"code": code, "msg": message, "requestTime": now, "data": None}
-        return Reply.json(fields, status)
+        return self.account.refused(code, message, status)
 
     def instruments(self, asked: str) -> Reply:
         listings = self.market.listings
@@ -166,30 +161,6 @@ class Bitget(Dialect):
             ]
         )
 
-    def unsigned(self, request: Request) -> Reply | None:
-        """None: the signature is right. base64(HMAC(time + METHOD + path?query + body))."""
-        keys, given = self.market.keys, request.headers
-        stamp, sign = given.get("access-timestamp", ""), given.get("access-sign", "")
-        if not given.get("access-key"):
-            return self.refused("40001", "ACCESS_KEY cannot be empty")
-        if not sign:
-            return self.refused("40002", "ACCESS_SIGN cannot be empty")
-        if not stamp.isdecimal():
-            return self.refused("40005", "Invalid ACCESS_TIMESTAMP")
-        if abs(int(stamp) - self.market.now_ms()) > CLOCK_MS:
-            return self.refused("40008", "Request timestamp expired")
-        if given["access-key"] != keys.key:
-            return self.refused("40006", "Invalid ACCESS_KEY")
-        if given.get("access-passphrase") != keys.passphrase:
-            return self.refused("40012", "apikey/password is incorrect")
-        head = f"{stamp}{request.method}{request.path}"
-        queries = [f"?{query}" for query in (request.query, unquote(request.query)) if query]
-        right = {
-            signature(keys.secret, f"{head}{query}".encode() + request.body)
-            for query in queries or [""]
-        }
-        return None if sign in right else self.refused("40009", "sign signature error")
-
     def limited(self, request: Request, status: int) -> Reply:
         if status < 500:
             return self.refused("429", "Too Many Requests", status)
@@ -235,7 +206,10 @@ class Bitget(Dialect):
         if client.path == STREAMS[1]:
             if not client.state["login"]:
                 return self.fail(client, 30004, "User needs to log in", argument)
-            return client.send(acknowledgement)
+            if not self.account.follow(client, word, argument):
+                text = f"instType:{kind},channel:{channel},instId:{symbol} doesn't exist"
+                return self.fail(client, 30001, text, argument)
+            return client.send(acknowledgement) if word == "unsubscribe" else None
         listing = self.market.listings.get(symbol)
         served = channel in WINDOWS or channel in ("books", "trade")
         if kind != "SPOT" or listing is None or not served:
@@ -262,17 +236,8 @@ class Bitget(Dialect):
         client.send(compact({"event": "error", **about, "code": code, "msg": message}))
 
     def login(self, client: Client, given: dict[str, Any]) -> None:
-        keys, stamp = self.market.keys, str(given.get("timestamp", ""))
-        if not stamp.isdecimal():
-            return self.fail(client, 30013, "Invalid timestamp")
-        if abs(int(stamp) * 1_000 - self.market.now_ms()) > CLOCK_MS:
-            return self.fail(client, 30014, "Timestamp request expired")
-        if given.get("apiKey") != keys.key:
-            return self.fail(client, 30011, "Invalid ACCESS_KEY")
-        if given.get("passphrase") != keys.passphrase:
-            return self.fail(client, 30012, "Invalid ACCESS_PASSPHRASE")
-        if given.get("sign") != signature(keys.secret, f"{stamp}GET/user/verify".encode()):
-            return self.fail(client, 30015, "Invalid signature")
+        if (refusal := self.account.login(given)) is not None:
+            return self.fail(client, *refusal)
         client.state["login"] = True
         return client.send(compact({"event": "login", "code": 0, "msg": ""}))
 
@@ -372,7 +337,3 @@ def instrument(listing: Listing) -> dict[str, Any]:
 
 def truth(value: bool) -> str:
     return "true" if value else "false"
-
-
-def signature(secret: str, text: bytes) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), text, hashlib.sha256)).decode()

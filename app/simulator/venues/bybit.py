@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Any
 from uuid import UUID
@@ -20,6 +18,7 @@ from app.simulator.protocol import (
     Trade,
     Update,
 )
+from app.simulator.venues.bybit_private import TOPICS, BybitPrivate
 from app.simulator.venues.chains import chain_name
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
@@ -44,7 +43,7 @@ class Bybit(Dialect):
     def begin(self) -> None:
         self.connections = 0
         self.address_budget = Budget(600, 5)
-        self.signed_budget = Budget(SIGNED_PER_S, 1)
+        self.account = self.private = BybitPrivate(self.market)
         self.tops: dict[str, tuple[str, int]] = {}
         """Of each symbol: the last orderbook.1 text and when it went out."""
 
@@ -70,24 +69,21 @@ class Bybit(Dialect):
             case "/v5/asset/coin/query-info":
                 return self.signed(request, {"rows": self.coins(request.asked("coin"))})
             case "/v5/user/query-api":
-                return self.signed(request, {"readOnly": 1, "unified": 0, "uta": 1})
+                return self.signed(request, {"readOnly": 0, "unified": 0, "uta": 1})
             case "/v5/account/info":
                 return self.signed(request, {"unifiedMarginStatus": 6, "marginMode": "REGULAR"})
+        if (reply := self.account.http(request)) is not None:
+            return reply
         return Reply.json({"ret_code": 404, "ret_msg": "path not found"}, 404)
 
-    def done(self, result: Any) -> Reply:
-        return self.answer(0, "OK", result)
+    def signed(self, request: Request, result: Any) -> Reply:
+        return self.account.signed(request, lambda: self.done(result), SIGNED_PER_S)
 
-    def answer(self, code: int, message: str, result: Any = None) -> Reply:
-        return Reply.json(
-            {
-                "retCode": code,
-                "retMsg": message,
-                "result": {} if result is None else result,
-                "retExtInfo": {},
-                "time": self.market.now_ms(),
-            }
-        )
+    def done(self, result: Any) -> Reply:
+        return self.account.done(result)
+
+    def answer(self, code: int, message: str) -> Reply:
+        return self.account.answer(code, message)
 
     def instruments(self, request: Request) -> Reply:
         category = request.asked("category")
@@ -179,37 +175,6 @@ class Bybit(Dialect):
             if asked in ("", wallet.asset)
         ]
 
-    def signed(self, request: Request, result: Any) -> Reply:
-        """The answer when the signature is right: hex HMAC of time + key + window + payload."""
-        now = self.market.now_ms()
-        used = self.signed_budget.take(request.path, 1, now)
-        limits = (
-            ("X-Bapi-Limit", str(SIGNED_PER_S)),
-            ("X-Bapi-Limit-Status", str(max(0, SIGNED_PER_S - used))),
-            ("X-Bapi-Limit-Reset-Timestamp", str((now // 1_000 + 1) * 1_000)),
-        )
-        if used > SIGNED_PER_S:
-            return self.answer(10006, "Too many visits!").with_headers(*limits)
-        return self.judged(request, result).with_headers(*limits)
-
-    def judged(self, request: Request, result: Any) -> Reply:
-        keys, given, now = self.market.keys, request.headers, self.market.now_ms()
-        stamp, window = given.get("x-bapi-timestamp", ""), given.get("x-bapi-recv-window", "5000")
-        sign = given.get("x-bapi-sign", "")
-        if not (stamp.isdecimal() and window.isdecimal() and sign):
-            return self.answer(10001, "empty value: X-BAPI-TIMESTAMP, X-BAPI-SIGN")
-        if given.get("x-bapi-api-key") != keys.key:
-            return self.answer(10003, "API key is invalid.")
-        if not now - int(window) <= int(stamp) < now + 1_000:
-            text = "invalid request, please check your server timestamp or recv_window param. req"
-            text += f"_timestamp[{stamp}],server_timestamp[{now}],recv_window[{window}]"
-            return self.answer(10002, text)
-        payload = request.body if request.method == "POST" else request.query.encode()
-        text_bytes = f"{stamp}{keys.key}{window}".encode() + payload
-        if not hmac.compare_digest(signature(keys.secret, text_bytes), sign):
-            return self.answer(10004, "error sign! origin_string[hidden]")
-        return self.done(result)
-
     def limited(self, request: Request, status: int) -> Reply:
         if status < 500:
             return self.answer(10006, "Too many visits!")._replace(status=status)
@@ -245,7 +210,9 @@ class Bybit(Dialect):
             case "ping":
                 return self.tell(client, ticket, "ping", True, "pong")
             case "auth" if client.path == PRIVATE:
-                return self.login(client, ticket, arguments)
+                client.state["login"] = self.account.login(client, arguments)
+                text = "" if client.state["login"] else "Params Error"
+                return self.tell(client, ticket, word, client.state["login"], text)
             case "subscribe" | "unsubscribe" if isinstance(arguments, list):
                 return self.follow(client, ticket, word, [str(name) for name in arguments])
         return self.tell(client, ticket, str(word), False, "error:unknown op")
@@ -256,8 +223,7 @@ class Bybit(Dialect):
 
     def follow(self, client: Client, ticket: str, word: str, topics: list[str]) -> None:
         if client.path == PRIVATE:
-            success = client.state["login"]
-            return self.tell(client, ticket, word, success, "" if success else "Request not auth")
+            return self.follow_own(client, ticket, word, topics)
         if len(topics) > ARGUMENTS_MAX:
             return self.tell(client, ticket, word, False, "args size >10")
         for topic in topics:
@@ -280,6 +246,16 @@ class Bybit(Dialect):
                 client.push(self.whole(topic, listing, int(depth)), listing)
         return None
 
+    def follow_own(self, client: Client, ticket: str, word: str, topics: list[str]) -> None:
+        if not client.state["login"]:
+            return self.tell(client, ticket, word, False, "Request not auth")
+        if unknown := [topic for topic in topics if topic not in TOPICS]:
+            text = f"error:handler not found,topic:{unknown[0]}"
+            return self.tell(client, ticket, word, False, text)
+        for topic in topics:
+            (client.subscribe if word == "subscribe" else client.unsubscribe)(topic)
+        return self.tell(client, ticket, word, True, "")
+
     def listing(self, topic: str) -> Listing | None:
         """Of a topic that is served: `orderbook.<depth>.<symbol>`, `publicTrade.<symbol>`."""
         match topic.split("."):
@@ -288,15 +264,6 @@ class Bybit(Dialect):
             case ["publicTrade", symbol]:
                 return self.market.listings.get(symbol)
         return None
-
-    def login(self, client: Client, ticket: str, arguments: list[Any]) -> None:
-        keys = self.market.keys
-        key, expires, sign = (*map(str, arguments), "", "", "")[:3]
-        right = signature(keys.secret, f"GET/realtime{expires}".encode())
-        fresh = expires.isdecimal() and int(expires) > self.market.now_ms()
-        client.state["login"] = key == keys.key and fresh and hmac.compare_digest(right, sign)
-        text = "" if client.state["login"] else "Params Error"
-        self.tell(client, ticket, "auth", client.state["login"], text)
 
     # ---- frames ----
 
@@ -382,7 +349,3 @@ def instrument(listing: Listing) -> dict[str, Any]:
         "priceFilter": {"tickSize": format(listing.tick, "f")},
         "riskParameters": {"priceLimitRatioX": "0.01", "priceLimitRatioY": "0.02"},
     }
-
-
-def signature(secret: str, text: bytes) -> str:
-    return hmac.digest(secret.encode(), text, hashlib.sha256).hex()

@@ -25,7 +25,7 @@ from app.simulator.protocol import (
     Trade,
     Update,
 )
-from app.simulator.venues.bearer import Bearer
+from app.simulator.venues.coinbase_private import CoinbasePrivate
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number
 
 ROOM = "/api/v3/brokerage"
@@ -69,7 +69,8 @@ class Coinbase(Dialect):
         self.beats = 0
         self.budget = Budget(PUBLIC_PER_S, 1)
         self.exchange_budget = Budget(EXCHANGE_PER_S, 1)
-        self.bearer = Bearer(self.market.keys)
+        self.account = self.private = CoinbasePrivate(self.market, self.user_says)
+        self.bearer = self.account.bearer
         self.aliases = {
             f"{listing.base}-USDC": listing
             for listing in self.market.listings.values()
@@ -87,6 +88,8 @@ class Coinbase(Dialect):
     # ---- REST ----
 
     def http(self, request: Request) -> Reply:
+        if (reply := self.account.http(request)) is not None:
+            return reply
         path, now = request.path, self.market.now_ms()
         advanced = path.startswith(("/api/v3/", "/v2/"))
         budget = self.budget if advanced else self.exchange_budget
@@ -119,18 +122,9 @@ class Coinbase(Dialect):
             return refused("NOT_FOUND", "Not found", 404)
         if not self.bearer.right(request, now):
             return Reply(401, b"Unauthorized\n", (("Content-Type", "text/plain"),))
-        match path.removeprefix(f"{ROOM}/"):
-            case "transaction_summary":
-                tier = {"pricing_tier": "Intro 1", "usd_from": "0", "usd_to": "1000"}
-                rates = {"taker_fee_rate": "0.012", "maker_fee_rate": "0.006"}
-                return Reply.json({"total_volume": 0, "fee_tier": {**tier, **rates}})
-            case "key_permissions":
-                can = {"can_view": True, "can_trade": True, "can_transfer": True}
-                kind = {"portfolio_uuid": "sim", "portfolio_type": "DEFAULT"}
-                return Reply.json({**can, **kind})
-            case "best_bid_ask":
-                books = [self.book(product, 1) for product in self.asked_products(request)]
-                return Reply.json({"pricebooks": books})
+        if path == f"{ROOM}/best_bid_ask":
+            books = [self.book(product, 1) for product in self.asked_products(request)]
+            return Reply.json({"pricebooks": books})
         return self.of_products(request, path.removeprefix(f"{ROOM}/"))
 
     def of_products(self, request: Request, path: str) -> Reply:
@@ -292,6 +286,9 @@ class Coinbase(Dialect):
         self.say(client, "subscriptions", [{"subscriptions": line.ids}])
         if channel == "heartbeats":
             (client.subscribe if word == "subscribe" else client.unsubscribe)("heartbeats")
+        if channel == "user" and word == "subscribe":
+            for event in self.account.snapshot(held):
+                self.say(client, "user", [event])
         if channel not in CHANNELS:
             return
         found = [listing for name in products if (listing := self.found(name)) is not None]
@@ -321,6 +318,13 @@ class Coinbase(Dialect):
         """A control message takes its number like any other."""
         head, tail = frame(channel, self.market.now_ms(), compact(events))
         client.send(f"{head}{self.numbered(client)}{tail}")
+
+    def user_says(self, events: list[dict[str, Any]], product: str) -> None:
+        """To all who follow the account: all of it, or this product among others."""
+        for client, line in self.lines.items():
+            asked = line.ids.get("user")
+            if asked is not None and (not asked or product in asked):
+                self.say(client, "user", events)
 
     def push(self, client: Client, head: str, tail: str, listing: Listing) -> None:
         client.push(f"{head}{self.numbered(client)}{tail}", listing)

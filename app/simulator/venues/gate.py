@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import Any
-from urllib.parse import unquote
 
 from app.simulator.budget import Budget
 from app.simulator.protocol import (
@@ -21,16 +18,15 @@ from app.simulator.protocol import (
     Update,
 )
 from app.simulator.venues.chains import chain_name
+from app.simulator.venues.gate_private import BASE, CLOCK_S, PRIVATE, GatePrivate, refused
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
-BASE = "/api/v4"
 STREAM = ("/ws/v4", "/ws/v4/")
 DEPTHS = ("50", "400")
 SPEEDS = ("20ms", "100ms")
 LEVELS = ("5", "10", "20", "50", "100")
 REQUESTS, WINDOW_S = 200, 10
 """Per endpoint."""
-CLOCK_S = 60
 EMPTY = frozenset(
     {
         "/margin/currency_pairs",
@@ -42,7 +38,6 @@ EMPTY = frozenset(
     }
 )
 """Markets that are not spot: none here."""
-PRIVATE = frozenset({"spot.orders", "spot.usertrades", "spot.balances", "spot.orders_v2"})
 
 
 class Gate(Dialect):
@@ -54,6 +49,7 @@ class Gate(Dialect):
     def begin(self) -> None:
         self.connections = 0
         self.budgets: dict[str, Budget] = {}
+        self.account = self.private = GatePrivate(self.market)
 
     @staticmethod
     def symbol(base: str, quote: str) -> str:
@@ -62,6 +58,8 @@ class Gate(Dialect):
     # ---- REST ----
 
     def http(self, request: Request) -> Reply:
+        if (reply := self.account.http(request)) is not None:
+            return reply
         now = self.market.now_ms()
         budget = self.budgets.setdefault(request.path, Budget(REQUESTS, WINDOW_S))
         used = budget.take("", 1, now)
@@ -94,9 +92,6 @@ class Gate(Dialect):
             case "/account/detail":
                 detail = {"user_id": 1, "ip_whitelist": [], "key": {"mode": 1}, "tier": 0}
                 return self.unsigned(request) or Reply.json(detail)
-            case "/wallet/fee" | "/spot/fee":
-                fees = {"user_id": 1, "taker_fee": "0.002", "maker_fee": "0.002"}
-                return self.unsigned(request) or Reply.json({**fees, "gt_discount": False})
             case "/spot/order_book" | "/spot/trades" | "/spot/candlesticks":
                 return self.of_pair(request, path)
         room, _, name = path.rpartition("/")
@@ -229,26 +224,7 @@ class Gate(Dialect):
         return found
 
     def unsigned(self, request: Request) -> Reply | None:
-        """None: the signature is right. Lines: METHOD, path, query, SHA512(body), seconds."""
-        keys, given = self.market.keys, request.headers
-        stamp, sign = given.get("timestamp", ""), given.get("sign", "")
-        if not (stamp and sign and given.get("key")):
-            return refused("MISSING_REQUIRED_HEADER", "Missing required header", 401)
-        try:
-            late_s = abs(float(stamp) - self.market.now_ms() / 1_000)
-        except ValueError:
-            late_s = CLOCK_S + 1.0
-        if late_s > CLOCK_S:
-            text = "gap between request Timestamp and server time exceeds 60"
-            return refused("REQUEST_EXPIRED", text, 403)
-        if given["key"] != keys.key:
-            return refused("INVALID_KEY", "Invalid key provided", 401)
-        hashed = hashlib.sha512(request.body).hexdigest()
-        right = {
-            signature(keys.secret, f"{request.method}\n{request.path}\n{query}\n{hashed}\n{stamp}")
-            for query in (request.query, unquote(request.query))
-        }
-        return None if sign in right else refused("INVALID_SIGNATURE", "Signature mismatch", 401)
+        return self.account.unsigned(request)
 
     def limited(self, request: Request, status: int) -> Reply:
         if status < 500:
@@ -326,12 +302,11 @@ class Gate(Dialect):
 
     def follow_own(self, client: Client, order: dict[str, Any], channel: str, word: str) -> None:
         """Channels of an account carry their own signature in `auth`."""
-        keys, given = self.market.keys, order.get("auth") or {}
-        text = f"channel={channel}&event={word}&time={order.get('time')}"
-        right = signature(keys.secret, text)
-        if given.get("KEY") != keys.key or not hmac.compare_digest(right, str(given.get("SIGN"))):
+        given, payload = order.get("auth"), order.get("payload") or []
+        if not self.account.admits(given or {}, channel, word, order.get("time")):
             return self.tell(client, order, 4, "authentication failed")
-        return self.tell(client, order)
+        refusal = self.account.follow(client, channel, word, [str(part) for part in payload])
+        return self.tell(client, order, 2 if refusal else 0, refusal or "")
 
     def tell(self, client: Client, order: dict[str, Any], code: int = 0, message: str = "") -> None:
         now = self.market.now_ms()
@@ -447,11 +422,3 @@ def pair(listing: Listing) -> dict[str, Any]:
         "type": "normal",
         "st_tag": False,
     }
-
-
-def signature(secret: str, text: str) -> str:
-    return hmac.digest(secret.encode(), text.encode(), hashlib.sha512).hex()
-
-
-def refused(label: str, message: str, status: int = 400) -> Reply:
-    return Reply.json({"label": label, "message": message}, status)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import parse_qs
 
 from app.simulator.budget import Budget
 from app.simulator.protocol import (
@@ -22,18 +21,25 @@ from app.simulator.protocol import (
     Update,
 )
 from app.simulator.venues.chains import chain_name
+from app.simulator.venues.kucoin_private import (
+    BALANCE,
+    ORDERS,
+    ORDERS_V2,
+    KucoinPrivate,
+    done,
+    refused,
+)
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number
 
 CHANGES, DEPTH5, DEPTH50 = "/market/level2", "/spotMarket/level2Depth5", "/spotMarket/level2Depth50"
 BEST, MATCHES = "/spotMarket/level1", "/market/match"
 CHANNELS = {CHANGES: 0, DEPTH5: 5, DEPTH50: 50, BEST: 1, MATCHES: 0}
 """Public topics and how many levels each frame holds, 0: it is not a snapshot."""
-PRIVATE = ("/spotMarket/tradeOrders", "/spotMarket/tradeOrdersV2", "/account/balance")
+PRIVATE = (ORDERS, ORDERS_V2, BALANCE)
 BATCH_MAX, TOPICS_MAX = 100, 400
 PING_MS, PONG_MS = 18_000, 10_000
 TOKEN_MS = 24 * 3_600_000
 TOKENS_KEPT = 10_000
-CLOCK_MS = 5_000
 POOL, POOL_S = 2_000, 30
 """Weight of the public pool per window."""
 WEIGHTS = {
@@ -63,6 +69,7 @@ class Kucoin(Dialect):
         """When each was given, and whether for a private channel."""
         self.number = 0
         self.budget = Budget(POOL, POOL_S)
+        self.account = self.private = KucoinPrivate(self.market)
 
     @staticmethod
     def symbol(base: str, quote: str) -> str:
@@ -71,6 +78,8 @@ class Kucoin(Dialect):
     # ---- REST ----
 
     def http(self, request: Request) -> Reply:
+        if (reply := self.account.http(request)) is not None:
+            return reply
         now = self.market.now_ms()
         used = self.budget.take("", WEIGHTS.get(request.path, 2), now)
         headers = (
@@ -245,29 +254,7 @@ class Kucoin(Dialect):
         return refused("400100", "currency or chain not exists")
 
     def unsigned(self, request: Request) -> Reply | None:
-        """None: the signature is right. base64(HMAC(time + METHOD + endpoint + body))."""
-        keys, given = self.market.keys, request.headers
-        names = ("kc-api-key", "kc-api-sign", "kc-api-timestamp", "kc-api-passphrase")
-        if not all(given.get(name) for name in names):
-            return refused("400001", "Please check the header of your request", 401)
-        stamp = given["kc-api-timestamp"]
-        if not stamp.isdecimal() or abs(int(stamp) - self.market.now_ms()) > CLOCK_MS:
-            return refused("400002", "KC-API-TIMESTAMP Invalid", 401)
-        if given["kc-api-key"] != keys.key:
-            return refused("400003", "KC-API-KEY not exists", 401)
-        hashed = given.get("kc-api-key-version") in ("2", "3")
-        phrase = signature(keys.secret, keys.passphrase.encode()) if hashed else keys.passphrase
-        if not hmac.compare_digest(phrase, given["kc-api-passphrase"]):
-            return refused("400004", "KC-API-PASSPHRASE error", 401)
-        head = f"{stamp}{request.method}{request.path}"
-        queries = [f"?{query}" for query in (request.query, unquote(request.query)) if query]
-        right = {
-            signature(keys.secret, f"{head}{query}".encode() + request.body)
-            for query in queries or [""]
-        }
-        return (
-            None if given["kc-api-sign"] in right else refused("400005", "Invalid KC-API-SIGN", 401)
-        )
+        return self.account.unsigned(request)
 
     def limited(self, request: Request, status: int) -> Reply:
         if status < 500:
@@ -310,6 +297,7 @@ class Kucoin(Dialect):
         if channel in PRIVATE:
             if not client.state:
                 return self.fail(client, ticket, 401, "token of a private channel is needed")
+            (client.subscribe if word == "subscribe" else client.unsubscribe)(channel)
             return self.acknowledge(client, order, ticket)
         listings = [self.market.listings.get(symbol) for symbol in symbols]
         if channel not in CHANNELS or not listings or None in listings:
@@ -427,15 +415,3 @@ def instrument(listing: Listing) -> dict[str, Any]:
         "st": False,
         "callauctionIsEnabled": False,
     }
-
-
-def signature(secret: str, text: bytes) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), text, hashlib.sha256)).decode()
-
-
-def done(value: Any) -> Reply:
-    return Reply.json({"code": "200000", "data": value})
-
-
-def refused(code: str, message: str, status: int = 200) -> Reply:
-    return Reply.json({"code": code, "msg": message}, status)
