@@ -38,7 +38,7 @@ WITHDRAWALS = {
     "pending": TransferState.ACCEPTED,
     "pending_review": TransferState.AWAITING_VENUE,
     "success": TransferState.CREDITED,
-    "fail": TransferState.REJECTED,
+    "fail": TransferState.RETURNED,
     "reject": TransferState.REJECTED,
     "pending_review_fail": TransferState.REJECTED,
 }

@@ -150,7 +150,12 @@ class CoinbaseAccount:
     def ask_fills(
         self, instrument: Instrument, venue_order_id: str, since_ms: int
     ) -> list[Request]:
-        return [_get(words.Path.FILLS, (("order_ids", venue_order_id), ("limit", str(ROWS))))]
+        limit = ("limit", str(ROWS))
+        if venue_order_id:
+            return [_get(words.Path.FILLS, (("order_ids", venue_order_id), limit))]
+        market = ("product_ids", self._spells.symbol(instrument))
+        since = ("start_sequence_timestamp", to_iso(since_ms * MS_NS))
+        return [_get(words.Path.FILLS, (market, since, limit))]
 
     @question
     def read_fills(self, request: Request, status: int, body: bytes, names: Names) -> Page[Fill]:

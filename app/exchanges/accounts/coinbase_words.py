@@ -46,7 +46,7 @@ WITHDRAWALS = {
     "waiting_for_clearing": TransferState.AWAITING_VENUE,
     "waiting_for_signature": TransferState.AWAITING_VENUE,
     "completed": TransferState.CREDITED,
-    "failed": TransferState.REJECTED,
+    "failed": TransferState.RETURNED,
     "expired": TransferState.REJECTED,
     "canceled": TransferState.REJECTED,
 }

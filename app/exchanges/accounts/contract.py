@@ -129,7 +129,8 @@ class Account(Protocol):
     def ask_fills(
         self, instrument: Instrument, venue_order_id: str, since_ms: int
     ) -> list[Request]:
-        """Of one order where the venue can, else of its instrument since then."""
+        """Of one order where the venue can, else of its instrument since then. An empty number:
+        of the instrument, at venues that do not find an order by client id after its end."""
         ...
 
     def read_fills(

@@ -151,13 +151,13 @@ class GateAccount:
     def ask_fills(
         self, instrument: Instrument, venue_order_id: str, since_ms: int
     ) -> list[Request]:
-        query = {
-            "currency_pair": self._spells.symbol(instrument),
-            "order_id": venue_order_id,
-            "limit": str(TRADE_ROWS),
-            "page": "1",
-        }
-        return [_get(words.Path.FILLS, tuple(query.items()))]
+        """Trades carry the text of their order: it is found here also where its id is not known."""
+        which = ("order_id", venue_order_id)
+        if not venue_order_id:
+            which = ("from", str(since_ms // 1_000))
+        pair = ("currency_pair", self._spells.symbol(instrument))
+        query = (pair, which, ("limit", str(TRADE_ROWS)), ("page", "1"))
+        return [_get(words.Path.FILLS, query)]
 
     @question
     def read_fills(self, request: Request, status: int, body: bytes, names: Names) -> Page[Fill]:

@@ -49,8 +49,8 @@ WITHDRAWALS = {
     "DONE": TransferState.CREDITED,
     "CANCEL": TransferState.REJECTED,
     "INVALID": TransferState.REJECTED,
+    "FAIL": TransferState.RETURNED,
 }
-"""FAIL waits to be confirmed [gateapi-go's WithdrawalRecord]: that is no end, hence unknown."""
 DEPOSITS = {
     "PEND": TransferState.ON_CHAIN,
     "PROCES": TransferState.ON_CHAIN,

@@ -34,7 +34,7 @@ WITHDRAWALS = {
     "WALLET_PROCESSING": TransferState.ACCEPTED,
     "REVIEW": TransferState.AWAITING_VENUE,
     "SUCCESS": TransferState.CREDITED,
-    "FAILURE": TransferState.REJECTED,
+    "FAILURE": TransferState.RETURNED,
 }
 DEPOSITS = {
     "PROCESSING": TransferState.ON_CHAIN,
