@@ -7,6 +7,7 @@ from decimal import Decimal
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import UNSET
 
 from app.domain.markets import Instrument, Product, Side
 from app.domain.orders import (
@@ -329,14 +330,14 @@ class BinanceAccount:
 
     def login_reply(self, frame: bytes) -> bool | None:
         head = msgspec.json.decode(frame, type=Frame)
-        return None if head.status is None or head.event is not None else head.status == 200
+        return None if head.status is None or head.event is not UNSET else head.status == 200
 
     def stream_ping(self, ticket: Ticket) -> bytes | None:
         return None
 
     def read_stream(self, frame: bytes, names: Names) -> list[StreamRow]:
         head = msgspec.json.decode(frame, type=Frame)
-        if head.event is None:
+        if head.event is UNSET:
             if head.status is None:
                 raise Unreadable("no message that Binance's documents describe")
             return []

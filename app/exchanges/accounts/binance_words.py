@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from app.domain.decimals import Written
 from app.domain.markets import Instrument, Product, Side
@@ -244,7 +245,7 @@ class Kind(msgspec.Struct):
 
 
 class Frame(msgspec.Struct):
-    event: msgspec.Raw | None = None
+    event: Raw | UnsetType = UNSET
     id: str | int | None = None
     status: int | None = None
 

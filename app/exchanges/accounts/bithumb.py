@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Meta, Raw, field
 
 from app.domain.markets import Instrument, Side
 from app.domain.orders import (
@@ -70,11 +70,12 @@ CONSENT = "travel_rule_consent_required"
 FOR_A_PERSON = frozenset({CONSENT, "withdraw_address_not_registered", "out_of_scope"})
 WITHDRAW_REFUSALS = LOCKED_OUT | {"invalid_parameter", "insufficient_funds"}
 
+NULL = Raw(b"null")  # what is left of an order without a volume
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}  # of the stream; REST has bid and ask [7]
 
 
-class _Order(korean.Order, rename={"client_id": "client_order_id"}):
-    pass
+class _Order(korean.Order):
+    client_id: str | None = field(default=None, name="client_order_id")
 
 
 class _Accepted(msgspec.Struct):
@@ -89,7 +90,7 @@ class _Listed(msgspec.Struct):
     state: str
     market: str
     created_at: str
-    remaining_volume: Raw | None
+    remaining_volume: Raw
     executed_volume: Raw
     client_order_id: str | None = None
 
@@ -356,7 +357,7 @@ class BithumbAccount:
 
     def _listed(self, row: _Listed, names: Names) -> OrderReport:
         executed = exact(row.executed_volume)
-        remaining = None if row.remaining_volume is None else exact(row.remaining_volume)
+        remaining = None if row.remaining_volume == NULL else exact(row.remaining_volume)
         return OrderReport(
             self.venue,
             row.order_id,

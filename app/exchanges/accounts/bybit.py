@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from app.domain.markets import Instrument
 from app.domain.orders import (
@@ -271,7 +272,7 @@ class BybitAccount:
 
     def read_stream(self, frame: bytes, names: Names) -> list[StreamRow]:
         head = msgspec.json.decode(frame, type=words.Frame)
-        if head.topic is None or head.data is None:
+        if head.topic is None or head.data is UNSET:
             if head.success is False:
                 raise Unclear("refused", f"{head.op} {head.ret_msg}")
             if head.op is None:

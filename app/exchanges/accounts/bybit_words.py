@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from app.domain.decimals import Written
 from app.domain.markets import Side
@@ -186,8 +186,8 @@ class Deposit(msgspec.Struct):
 class List(msgspec.Struct):
     """Orders, executions and wallets: `list`; coins in and out: `rows`."""
 
-    list: Raw | None = None
-    rows: Raw | None = None
+    list: Raw | UnsetType = UNSET
+    rows: Raw | UnsetType = UNSET
     nextPageCursor: str | None = None
 
 
@@ -196,7 +196,7 @@ class Frame(msgspec.Struct):
     op: str | None = None
     success: bool | None = None
     ret_msg: str = ""
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 def reply_of(status: int, body: bytes) -> Reply:
@@ -232,8 +232,8 @@ def result(status: int, body: bytes) -> bytes:
 
 def listed(told: bytes, kind: type[T]) -> list[T]:
     parts = msgspec.json.decode(told, type=List)
-    raw = parts.rows if parts.list is None else parts.list
-    if raw is None:  # that is not an empty list
+    raw = parts.rows if parts.list is UNSET else parts.list
+    if raw is UNSET:  # that is not an empty list
         raise Unreadable("a list without rows")
     return msgspec.json.decode(raw, type=list[kind])  # type: ignore[valid-type]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from app.domain.markets import Instrument
 from app.domain.orders import (
@@ -369,7 +370,7 @@ class OKXAccount:
             raise Unclear("closed")
         if head.event is not None:
             return []
-        if head.arg is None or head.data is None:
+        if head.arg is None or head.data is UNSET:
             raise Unreadable("no message that OKX's documents describe")
         match head.arg.channel:
             case "orders":

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated, NamedTuple, TypeVar
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import UNSET, Meta, Raw, UnsetType
 
 from app.domain.decimals import Written
 from app.domain.markets import Side
@@ -96,7 +96,7 @@ class Reply(msgspec.Struct):
 
     code: str
     msg: str
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 class Item(msgspec.Struct):
@@ -213,13 +213,13 @@ class Frame(msgspec.Struct):
     code: str | None = None
     msg: str = ""
     arg: Channel | None = None
-    data: Raw | None = None
+    data: Raw | UnsetType = UNSET
 
 
 def fault_of(status: int, body: bytes) -> Fault | None:
     """The word of the one item decides, where it has one. Raises Unclear."""
     reply = msgspec.json.decode(heard(status, body), type=Reply)
-    items = [] if reply.data is None else msgspec.json.decode(reply.data, type=list[Item])
+    items = [] if reply.data is UNSET else msgspec.json.decode(reply.data, type=list[Item])
     if len(items) == 1 and items[0].sCode not in {None, "0"}:
         return Fault(str(items[0].sCode), items[0].sMsg)
     if reply.code != "0":
@@ -252,7 +252,7 @@ def answer(fault: Fault | None, body: bytes) -> bytes:
 
 def rows(body: bytes, kind: type[T]) -> list[T]:
     data = msgspec.json.decode(body, type=Reply).data
-    if data is None:  # that is not an empty list
+    if data is UNSET:  # that is not an empty list
         raise Unreadable("an answer without data")
     return msgspec.json.decode(data, type=list[kind])  # type: ignore[valid-type]
 

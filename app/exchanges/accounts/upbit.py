@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType, field
 
 from app.domain.markets import Instrument
 from app.domain.orders import (
@@ -71,8 +71,8 @@ FOR_A_PERSON = frozenset({  # the list of addresses, and the lock in the app [3]
 WITHDRAW_REFUSALS = LOCKED_OUT | {"validation_error", "invalid_parameter"}
 
 
-class _Order(korean.Order, rename={"client_id": "identifier"}):
-    pass
+class _Order(korean.Order):
+    client_id: str | None = field(default=None, name="identifier")
 
 
 class _MyOrder(msgspec.Struct):
@@ -87,7 +87,7 @@ class _MyOrder(msgspec.Struct):
     executed_funds: Raw
     timestamp: int
     trade_uuid: str | None = None
-    trade_fee: Raw | None = None
+    trade_fee: Raw | UnsetType = UNSET
     trade_timestamp: int | None = None
     identifier: str | None = None
 
@@ -347,7 +347,7 @@ class UpbitAccount:
             )
         ]
         if told.state == "trade":
-            if told.trade_uuid is None or told.trade_fee is None or told.trade_timestamp is None:
+            if told.trade_uuid is None or told.trade_fee is UNSET or told.trade_timestamp is None:
                 raise Unreadable("a trade without its number, fee or time")
             fill = Fill(
                 self.venue,
