@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -18,6 +18,7 @@ CONNECTIONS_MAX = 64
 IDLE_MAX = 32
 IDLE_S_MAX = 30.0
 NAME = "kimp"
+LEAVING = "http11.send_request_headers.started"  # httpcore's word for the last moment before
 
 
 class Unanswered(Exception):
@@ -57,13 +58,23 @@ class Http:
         )
 
     async def ask(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        leaving: Callable[[], None] | None = None,
     ) -> Answer:
-        """Raises Unanswered. Any status is an answer."""
+        """Raises Unanswered. Any status is an answer.
+
+        leaving: called when the connection stands and nothing of the request has left. What it
+        raises comes out of here, and then nothing leaves.
+        """
         try:
             self._egress.check(url)
             async with asyncio.timeout(self._total_s):
-                return await self._ask(method, url, headers or {}, body)
+                return await self._ask(method, url, headers or {}, body, leaving)
         except NotAllowed as refused:
             raise Unanswered("not allowed", str(refused)) from refused
         except (TimeoutError, httpx.TimeoutException) as late:
@@ -73,10 +84,21 @@ class Http:
         except (httpx.HTTPError, httpx.InvalidURL) as broken:
             raise Unanswered("broken", type(broken).__name__) from broken
 
-    async def _ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        leaving: Callable[[], None] | None,
+    ) -> Answer:
         self._client.cookies.clear()
         request = self._client.build_request(
-            method, url, headers=dict(headers), content=body or None
+            method,
+            url,
+            headers=dict(headers),
+            content=body or None,
+            extensions={} if leaving is None else {"trace": _watched(leaving)},
         )
         sent_ns = time.monotonic_ns()
         response = await self._client.send(request, stream=True)
@@ -96,3 +118,11 @@ class Http:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def _watched(leaving: Callable[[], None]) -> Callable[[str, Any], Any]:
+    async def trace(moment: str, _: Any) -> None:
+        if moment == LEAVING:
+            leaving()
+
+    return trace

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from picows import (
@@ -52,9 +52,16 @@ class WebSocket(WSListener):
 
     @classmethod
     async def connect(
-        cls, url: str, egress: Egress, on_message: Callable[[bytes], None]
+        cls,
+        url: str,
+        egress: Egress,
+        on_message: Callable[[bytes], None],
+        headers: Mapping[str, str] | None = None,
     ) -> WebSocket:
-        """Raises Unconnected. No Origin header is sent: Upbit slows those who send one [1]."""
+        """Raises Unconnected. No Origin header is sent: Upbit slows those who send one [1].
+
+        headers: of the handshake, where it logs in.
+        """
         socket = cls(on_message)
         try:
             egress.check(url)
@@ -64,6 +71,7 @@ class WebSocket(WSListener):
                     url,
                     max_frame_size=MESSAGE_BYTES_MAX,
                     max_redirects=0,
+                    extra_headers=dict(headers or {}),
                     websocket_handshake_timeout=CONNECT_S_MAX,
                 )
         except NotAllowed as refused:
