@@ -9,7 +9,7 @@
 | WalletsRead, RateRead, PolicyChanged | what routes need beside books |
 | Ticked | ages grow, rates are made, every route is judged |
 | ClockRead | kept for the views |
-| TradingPolicyChanged … OperatorAsked | what is committed of money and cycles; `execution.trading` |
+| TradingPolicyChanged … OperatorAsked | what is committed of money and cycles |
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from app.domain.events import (
     Event,
     FrameReceived,
     FramesDropped,
+    FundingRead,
     MarketsRead,
     PolicyChanged,
     RateRead,
@@ -32,27 +33,34 @@ from app.domain.events import (
     Ticked,
     WalletsRead,
 )
-from app.domain.facts import Command, Fact, Taken
+from app.domain.facts import Command, Fact, OpportunityOpened, Taken
 from app.domain.live import Explanation
 from app.domain.markets import Instrument
 from app.domain.policy import Policy
 from app.domain.venues import Venue
 from app.engine.detection.board import Board, Money
 from app.engine.detection.opportunities import Opportunities
+from app.engine.detection.scouts import Scouts
 from app.engine.execution.ids import Identity
+from app.engine.execution.live import LiveSight, VenueRules
+from app.engine.execution.marks import Marks
+from app.engine.execution.portfolio import Portfolio
 from app.engine.execution.trading import KINDS, Trading
 from app.engine.market.fees import Fees
 from app.engine.market.health import Channels
 from app.engine.market.identity import Identities
 from app.engine.market.intake import Intake, Translator
 from app.engine.market.names import Names
-from app.engine.market.rates import RATE_INSTRUMENTS, USDT, Rates
+from app.engine.market.rates import USDT, Rates
 from app.engine.market.universe import Universe
 from app.engine.market.wallets import Wallets
+from app.engine.risk.anomalies import Anomalies
+from app.engine.risk.manager import RiskManager
 
 NOTHING = Taken()
 NOBODY = Identity("", 0)
 """Whose engine may only look: ids of orders need a name."""
+NO_ACCOUNTS: Mapping[Venue, VenueRules] = {}
 
 Lap = Callable[[str], None]
 
@@ -68,6 +76,7 @@ class Engine:
         *,
         first_number: int = 1,
         identity: Identity = NOBODY,
+        venue_rules: Mapping[Venue, VenueRules] = NO_ACCOUNTS,
     ) -> None:
         self.rack = rack
         self.policy = policy
@@ -84,7 +93,21 @@ class Engine:
             self.board, self.identities, self.wallets, self.fees, self.money,
             first_number=first_number,
         )  # fmt: skip
-        self.trading = Trading(identity)
+        marks = Marks(self.board, self.rates)
+        portfolio = Portfolio(marks.krw)
+        self.trading = Trading(
+            identity,
+            LiveSight(
+                rack, self.channels, self.universe, self.names, self.fees, self.wallets,
+                self.identities, marks.krw, venue_rules,
+            ),
+            portfolio,
+            RiskManager(portfolio, Anomalies(self.board.live, rack.row)),
+            self.opportunities.executed,
+        )  # fmt: skip
+        self.scouts = Scouts(
+            self.board.live, self.opportunities.next_number, self.opportunities.refusals
+        )
         self.clocks: dict[Venue, ClockRead] = {}
         self._facts: list[Fact] = []
         self._commands: list[Command] = []
@@ -99,6 +122,7 @@ class Engine:
             MarketsRead: self._markets,
             WalletsRead: self._wallets,
             RateRead: self._rate,
+            FundingRead: self._funding,
             PolicyChanged: self._policy,
             Ticked: self._ticked,
             ClockRead: self._clock,
@@ -117,6 +141,8 @@ class Engine:
             if taken is None:
                 taken = self._taken[row] = Taken(row=row)
             return taken
+        if facts and self.trading.may_begin:
+            self._pursue(facts, event.at_ns)
         taken = Taken(tuple(facts), tuple(commands), row)
         facts.clear()
         commands.clear()
@@ -134,7 +160,7 @@ class Engine:
 
     def evidence(self, row_id: str) -> Explanation | None:
         """Of an opportunity or refusal as it began; None when that is too long ago."""
-        return self.opportunities.evidence(row_id)
+        return self.opportunities.evidence(row_id) or self.scouts.evidence(row_id)
 
     def valid_books(self, venue: Venue) -> int:
         """How many of its books may decide something: neither broken nor stale."""
@@ -160,6 +186,8 @@ class Engine:
             count = self.board.detect(row, at_ns)
             if count or row in self._rate_rows:
                 self._turned(row, count, at_ns)
+            if row in self.scouts.rows:
+                self.scouts.turned(row, at_ns, self._facts)
         if self.intake.touched:
             self._touched(at_ns)
         if lap is not None:
@@ -241,7 +269,7 @@ class Engine:
             if row is None:
                 continue
             asset, multiplier = self.names.asset(instrument.venue, instrument.base)
-            name = None if instrument in RATE_INSTRUMENTS else asset
+            name = None if instrument in self.universe.unrouted else asset
             if self.board.holds(row, instrument, name, multiplier):
                 continue
             changed = True
@@ -275,14 +303,18 @@ class Engine:
         self.rates.refresh(at_ns)
         self._rate_rows = self.rates.rows_of_interest()
         self.board.prices(self.rates, at_ns)
+        self.scouts.place(at_ns, self._facts)
         self._take_channels()
 
     # What routes need beside books
 
     def _markets(self, event: MarketsRead) -> int:
+        unrouted = self.universe.unrouted
         facts, commands = self.universe.read(event)
         self._facts += facts
         self._commands += commands
+        if self.universe.unrouted != unrouted:
+            self._place(tuple(self.board.live.instruments.values()), event.at_ns)
         for row in self.board.rows():
             instrument = self.board.live.instruments[row]
             if instrument.venue is event.venue:
@@ -318,6 +350,10 @@ class Engine:
         self._take_facts()
         return -1
 
+    def _funding(self, event: FundingRead) -> int:
+        self.scouts.funding(event, self._facts)
+        return -1
+
     def _clock(self, event: ClockRead) -> int:
         self.clocks[event.venue] = event
         return -1
@@ -342,6 +378,7 @@ class Engine:
         self.board.policy(policy)
         self.board.fees(self.fees)
         self.opportunities.policy(policy)
+        self.scouts.policy(policy)
 
     def _reload(self, at_ns: int, venue: Venue | None = None) -> None:
         """Wallets, fees or identities changed: routes with a row at once, others when they pay."""
@@ -367,8 +404,19 @@ class Engine:
             self._reload(at_ns)
         self._judge_all(at_ns)
         self.opportunities.tick(at_ns, self._facts, self._commands)
+        self.scouts.tick(at_ns, self._facts)
         self._take_facts()
+        self.trading.tick(at_ns, self._facts, self._commands)
+        if self.trading.pursues(at_ns):
+            live = self.opportunities.live(at_ns)
+            self.trading.found(live, at_ns, self._facts, self._commands)
         return -1
+
+    def _pursue(self, facts: list[Fact], at_ns: int) -> None:
+        """Trading looks at opportunities when they begin, and at ticks."""
+        begun = [fact.opportunity for fact in facts if type(fact) is OpportunityOpened]
+        if begun:
+            self.trading.found(begun, at_ns, facts, self._commands)
 
     def _trade(self, event: Event) -> int:
         self.trading.take(event, self._facts, self._commands)

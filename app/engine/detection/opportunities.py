@@ -2,7 +2,8 @@
 
 | route is | row | ends when |
 |---|---|---|
-| LIVE | `o-<n>`, DETECTED | the first look that does not pass: MISSED, with the code of that look |
+| LIVE | `o-<n>`, DETECTED | the first look that does not pass: MISSED, with the code of that look;
+EXECUTED where a cycle was made of it |
 | REFUSED by a code | `r-<n>`, REFUSED | it has not come back with the same code for a while |
 
 A book that is too quiet to trade on is looked at once more over REST; a live row's books before
@@ -72,6 +73,7 @@ class Entry:
     end: Opportunity | None = None
     updates: int = 0
     peak_bps: float = 0.0
+    is_executed: bool = False
     rested_at_ns: int | None = None
 
     @property
@@ -112,6 +114,11 @@ class Opportunities:
     def policy(self, policy: Policy) -> None:
         self._sizes = Sizes(policy.size_krw, policy.sizes_krw)
         self._book_age_ns = round(policy.book_age_s_max * SECOND_NS)
+
+    def next_number(self) -> int:
+        """One that no row has, for detectors that keep rows of their own."""
+        self._number += 1
+        return self._number - 1
 
     # Turns
 
@@ -171,6 +178,12 @@ class Opportunities:
                 self._second_look(r, at_ns, commands, self._book_age_ns)
         for r in self._live:
             self._second_look(r, at_ns, commands, round(ASK_AHEAD * self._book_age_ns))
+
+    def executed(self, row_id: str) -> None:
+        """A cycle was made of it."""
+        for entry in self._live.values():
+            if entry.id == row_id:
+                entry.is_executed = True
 
     def unanswered(self, row: int) -> None:
         """A second look at this book brought nothing."""
@@ -261,7 +274,8 @@ class Opportunities:
         # Frames that waited carry the time of their receipt, which may lie before a tick's.
         at_ns = max(at_ns, entry.opened_at_ns)
         row = self._row(entry, at_ns, self._board.live, r, closed_at_ns=at_ns)
-        entry.end = structs.replace(row, status=Status.MISSED, code=code.name)
+        status = Status.EXECUTED if entry.is_executed else Status.MISSED
+        entry.end = structs.replace(row, status=status, code=code.name)
         self._over_ns[r] = at_ns
         facts.append(OpportunityClosed(at_ns, entry.end))
 
@@ -314,7 +328,7 @@ class Opportunities:
             sell_venue=entry.sell.venue,
             sell_quote=entry.sell.quote,
             direction=DIRECTIONS[entry.direction],
-            status=entry.status,
+            status=Status.EXECUTED if entry.is_executed else entry.status,
             code=None if entry.code is Code.NONE else entry.code.name,
             opened_at_ns=entry.opened_at_ns,
             closed_at_ns=closed_at_ns,

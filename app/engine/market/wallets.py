@@ -43,6 +43,8 @@ class Route(NamedTuple):
     shared: bool | None
     fenced: bool
     read_at_ns: int | None
+    to_network: str | None = None
+    """As the receiving venue writes it."""
 
     @property
     def open(self) -> bool:
@@ -122,6 +124,19 @@ class Wallets:
             route = self._routes[key] = self._find(*key)
         return route
 
+    def routes(self, asset: str, sender: Venue, receiver: Venue) -> list[Route]:
+        """By every network that both have, in no order that means anything."""
+        fenced = self.fenced(asset, sender) or self.fenced(asset, receiver)
+        ways_out, ways_in = self._keyed(sender, asset), self._keyed(receiver, asset)
+        read_at_ns = min(
+            (self._wallets[venue].read_at_ns for venue in (sender, receiver)
+             if venue in self._wallets), default=None,
+        )  # fmt: skip
+        return [
+            self._route(sender, ways_out[key], ways_in[key], fenced, read_at_ns)
+            for key in ways_out.keys() & ways_in.keys()
+        ]
+
     def age_ms(self, route: Route, at_ns: int) -> float | None:
         return None if route.read_at_ns is None else (at_ns - route.read_at_ns) / MS_NS
 
@@ -157,10 +172,7 @@ class Wallets:
             return UNKNOWN._replace(
                 withdraw=nothing[0], deposit=nothing[1], fenced=fenced, read_at_ns=read_at_ns
             )
-        routes = [
-            self._route(sender, ways_out[key], ways_in[key], fenced, read_at_ns)
-            for key in ways_out.keys() & ways_in.keys()
-        ]
+        routes = self.routes(asset, sender, receiver)
         if not routes:
             return UNKNOWN._replace(
                 withdraw=_flow(out.withdraw for out in ways_out.values()),
@@ -199,6 +211,7 @@ class Wallets:
             shared=True,
             fenced=fenced,
             read_at_ns=read_at_ns,
+            to_network=into.network,
         )
 
     def _fee(self, venue: Venue, network: WalletNetwork) -> tuple[float | None, str]:
