@@ -82,6 +82,28 @@ class RateRead(Event, frozen=True):
     reason: str | None = None
 
 
+class FundingRate(msgspec.Struct, frozen=True):
+    """Of one perpetual. rate: of the coming payment, as a share; > 0: who is short receives it.
+
+    mark, index: in the quote. every_ns: between payments, None where the venue does not say.
+    """
+
+    instrument: Instrument
+    rate: float
+    mark: float
+    index: float
+    next_at_ns: int
+    every_ns: int | None = None
+
+
+class FundingRead(Event, frozen=True):
+    """All perpetuals of a venue. reason: why they are not known; then `rates` is empty."""
+
+    venue: Venue
+    rates: tuple[FundingRate, ...]
+    reason: str | None = None
+
+
 class ClockRead(Event, frozen=True):
     """A venue's clock against ours: offset = theirs − ours, known to ± error."""
 

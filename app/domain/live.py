@@ -331,6 +331,8 @@ class Opportunity(msgspec.Struct, frozen=True):
     gates: tuple[Gate, ...]
     ages_ms: tuple[float | None, float | None, float | None, float | None]
     """Buy book, sell book, rate, wallets."""
+    path: str = ""
+    """Of what is no route between two venues: USDT-BTC-ETH-USDT, or the two legs ETH/BTC."""
 
 
 class Explanation(msgspec.Struct, frozen=True):

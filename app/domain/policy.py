@@ -109,6 +109,19 @@ class Policy(msgspec.Struct, frozen=True):
     """Official sources that must agree: two, unless only one is configured."""
     fx_fixed: float | None = None
     """A hand-set KRW per USD, labelled MANUAL everywhere."""
+    triangular_min_bps: float = 15.0
+    statistical_minutes: int = 60
+    """How many one-minute mids a pair is judged by."""
+    statistical_entry_z: float = 2.0
+    statistical_exit_z: float = 0.5
+    funding_rate_min: float = 0.00005
+    """Of one interval, as a share."""
+    funding_year_pct_min: float = 5.0
+    funding_year_pct_exit: float = 2.0
+    funding_days: float = 30.0
+    """How long a position is thought to be held, for its net."""
+    funding_fee_bps: float = 5.0
+    """Taker, of a perpetual [Binance's public list of USDT-M futures, lowest tier]."""
     fees: tuple[Fee, ...] = ()
     withdrawal_fees: tuple[WithdrawalFee, ...] = ()
     decisions: tuple[IdentityDecision, ...] = ()

@@ -122,19 +122,23 @@ class Views:
 
     def live(self, at_ns: int) -> tuple[Opportunity, ...]:
         """The best first, at most the policy's number."""
-        return self._engine.opportunities.live(at_ns)[: self._engine.policy.opportunities_max]
+        engine = self._engine
+        found = _best_first(engine.opportunities.live(at_ns), engine.scouts.live())
+        return found[: engine.policy.opportunities_max]
 
     def refused(self, at_ns: int) -> tuple[Opportunity, ...]:
-        return self._engine.opportunities.refused(at_ns)[
-            : 4 * self._engine.policy.opportunities_max
-        ]
+        engine = self._engine
+        found = _best_first(engine.opportunities.refused(at_ns), engine.scouts.refused())
+        return found[: 4 * engine.policy.opportunities_max]
 
     def refusals(self, at_ns: int) -> tuple[RefusalCount, ...]:
         return self._engine.opportunities.refusals.rows(at_ns)
 
     def explain(self, row_id: str, at_ns: int) -> Explanation | None:
         """As it is now, of one that is over as it began; None when it is not remembered here."""
-        return self._engine.opportunities.explain(row_id, at_ns)
+        engine = self._engine
+        found = engine.opportunities.explain(row_id, at_ns)
+        return engine.scouts.explain(row_id, at_ns) if found is None else found
 
     # Knowledge
 
@@ -239,3 +243,12 @@ class Views:
         """Since the last frame of this book; None where none came."""
         received_ns = int(self._engine.rack.tops[row]["received_ns"])
         return (at_ns - received_ns) / MS_NS if received_ns else None
+
+
+def _best_first(
+    routes: tuple[Opportunity, ...], others: tuple[Opportunity, ...]
+) -> tuple[Opportunity, ...]:
+    """Routes come in this order already."""
+    if not others:
+        return routes
+    return tuple(sorted((*routes, *others), key=lambda row: (-row.net_bps, row.id)))

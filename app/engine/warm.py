@@ -10,6 +10,7 @@ from app.domain.policy import Policy
 from app.domain.venues import Venue
 from app.engine.detection.board import Board, Money
 from app.engine.detection.rows import Sizes, gates, look, premium_rows
+from app.engine.detection.triangular import Triangular
 
 PAIR = (Instrument(Venue.UPBIT, "X", "KRW"), Instrument(Venue.BINANCE, "X", "USDT"))
 
@@ -31,3 +32,4 @@ def warm() -> None:
     money, stage = Money(), board.live
     gates(stage, 0, look(stage, 0), money, 0)
     premium_rows(stage, (0, 1), money, Sizes(policy.size_krw, policy.sizes_krw), 0)
+    Triangular(stage).turned(0)

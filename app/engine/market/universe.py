@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from app.books.ladder import ASKS, BIDS
 from app.books.rack import Rack
@@ -25,6 +25,9 @@ MONEY = frozenset({"KRW", "USDT", "USDC", "USD"})
 """What prices are quoted in is a rate, not an asset to buy here and sell there."""
 MARKETS_MAX = 20_000
 """Of one venue; more is no market list but a fault."""
+
+LEGS_MAX = 12
+"""Of one venue: markets that are watched only because they close a loop of three."""
 
 Listed = Mapping[Venue, Iterable[Market]]
 Choice = dict[Venue, tuple[Instrument, ...]]
@@ -68,6 +71,30 @@ def _rank(asset: str, policy: Policy) -> tuple[int]:
     return (favourites.index(asset) if asset in favourites else len(favourites),)
 
 
+def choose_legs(listed: Listed, chosen: Choice, policy: Policy) -> Choice:
+    """Markets between what a venue watches anyway, under its limit: of two coins (ETH/BTC), or of
+    a coin in another money that has a market of its own (BTC/USDC beside USDC/USDT)."""
+    legs: Choice = {}
+    for venue, markets in listed.items():
+        watched = chosen.get(venue, ())
+        pairs = {frozenset((each.base, each.quote)) for each in watched}
+        room = min(LEGS_MAX, policy.instruments_per_venue_max - len(watched))
+        found: list[tuple[int, Instrument]] = []
+        for market in markets:
+            each = market.instrument
+            pair = frozenset((each.base, each.quote))
+            if each.product is not Product.SPOT or market.trading is False or pair in pairs:
+                continue
+            loops = sum(
+                frozenset((each.base, other)) in pairs and frozenset((each.quote, other)) in pairs
+                for other in MONEY
+            )
+            if loops and each.base not in MONEY:
+                found.append((_rank(each.base, policy)[0], each))
+        legs[venue] = tuple(each for _, each in sorted(found)[: max(0, room)])
+    return legs
+
+
 class Universe:
     """Lists as venues gave them last, and the choice among them."""
 
@@ -76,6 +103,8 @@ class Universe:
         self._policy = Policy()
         self._listed: dict[Venue, dict[Instrument, Market]] = {}
         self.watched: Choice = {}
+        self.unrouted: frozenset[Instrument] = RATE_INSTRUMENTS
+        """Watched for what they say of others: no route begins or ends in them."""
 
     def policy(self, policy: Policy) -> tuple[Command, ...]:
         """Other favourites, limits or names: what should be watched instead."""
@@ -102,7 +131,7 @@ class Universe:
     def assets(self) -> dict[str, tuple[Instrument, ...]]:
         """What is watched, by our name of the asset, without what only makes rates."""
         found: dict[str, list[Instrument]] = {}
-        for instrument in _traded(self.watched.values()):
+        for instrument in self._traded():
             asset, _ = self._names.asset(instrument.venue, instrument.base)
             found.setdefault(asset, []).append(instrument)
         return {asset: tuple(sorted(each)) for asset, each in sorted(found.items())}
@@ -167,11 +196,11 @@ class Universe:
         return float(number(market.tick) / mid * 1e4)
 
     def _watch(self) -> tuple[Command, ...]:
-        chosen = choose(
-            {venue: markets.values() for venue, markets in self._listed.items()},
-            self._policy,
-            self._names,
-        )
+        listed = {venue: markets.values() for venue, markets in self._listed.items()}
+        routed = choose(listed, self._policy, self._names)
+        legs = choose_legs(listed, routed, self._policy)
+        chosen = {venue: tuple(sorted((*routed[venue], *legs[venue]))) for venue in routed}
+        self.unrouted = RATE_INSTRUMENTS.union(*legs.values())
         changed = [
             Watch(venue, instruments)
             for venue, instruments in chosen.items()
@@ -180,6 +209,6 @@ class Universe:
         self.watched = chosen
         return tuple(changed)
 
-
-def _traded(watched: Iterable[Iterable[Instrument]]) -> Iterable[Instrument]:
-    return (each for found in watched for each in found if each not in RATE_INSTRUMENTS)
+    def _traded(self) -> Iterator[Instrument]:
+        for found in self.watched.values():
+            yield from (each for each in found if each not in self.unrouted)
