@@ -108,6 +108,7 @@ class Engine:
         self.scouts = Scouts(
             self.board.live, self.opportunities.next_number, self.opportunities.refusals
         )
+        self._loop_rows = self.scouts.rows
         self.clocks: dict[Venue, ClockRead] = {}
         self._facts: list[Fact] = []
         self._commands: list[Command] = []
@@ -186,7 +187,7 @@ class Engine:
             count = self.board.detect(row, at_ns)
             if count or row in self._rate_rows:
                 self._turned(row, count, at_ns)
-            if row in self.scouts.rows:
+            if row in self._loop_rows:
                 self.scouts.turned(row, at_ns, self._facts)
         if self.intake.touched:
             self._touched(at_ns)

@@ -59,6 +59,15 @@ _SAME_NAME = {
         "fee_age_s_max",
         "tick_bps_max",
         "identity_ratio_max",
+        "triangular_min_bps",
+        "statistical_minutes",
+        "statistical_entry_z",
+        "statistical_exit_z",
+        "funding_rate_min",
+        "funding_year_pct_min",
+        "funding_year_pct_exit",
+        "funding_days",
+        "funding_fee_bps",
     )
 } | {"markets.per_venue_max": "instruments_per_venue_max"}
 

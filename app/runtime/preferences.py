@@ -267,6 +267,17 @@ SETTINGS: dict[str, Setting] = {
     "paper.latency_ms": Setting(Number(0, 10_000), 50),
     "paper.transfer_s": Setting(Number(0, 86_400), 20),
     "paper.fill_share": Setting(Number(0.01, 1), 0.8),
+    "detection.triangular_min_bps": Setting(_EDGE, _POLICY.triangular_min_bps),
+    "detection.statistical_minutes": Setting(
+        Number(30, 720, whole=True), _POLICY.statistical_minutes
+    ),
+    "detection.statistical_entry_z": Setting(Number(0.1, 20), _POLICY.statistical_entry_z),
+    "detection.statistical_exit_z": Setting(Number(0, 20), _POLICY.statistical_exit_z),
+    "detection.funding_rate_min": Setting(Number(0, 0.1), _POLICY.funding_rate_min),
+    "detection.funding_year_pct_min": Setting(Number(0, 10_000), _POLICY.funding_year_pct_min),
+    "detection.funding_year_pct_exit": Setting(Number(0, 10_000), _POLICY.funding_year_pct_exit),
+    "detection.funding_days": Setting(Number(0.1, 365), _POLICY.funding_days),
+    "detection.funding_fee_bps": Setting(_BPS, _POLICY.funding_fee_bps),
     **{
         channel_key(venue): Setting(Choice(tuple(exchange.channels)), next(iter(exchange.channels)))
         for venue, exchange in EXCHANGES.items()

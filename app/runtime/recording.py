@@ -30,6 +30,7 @@ from app.domain.events import (
     Event,
     FrameReceived,
     FramesDropped,
+    FundingRead,
     MarketsRead,
     PolicyChanged,
     RateRead,
@@ -59,6 +60,7 @@ _WORDS = (
     | MarketsRead
     | WalletsRead
     | RateRead
+    | FundingRead
     | ClockRead
     | PolicyChanged
     | Ticked

@@ -13,7 +13,7 @@ from app.routers.watching.showing import Beat
 from app.texts import LANGUAGES, hangul, text
 
 TABS = ("live", "refused", "near", "closed", "quarantined")
-DETECTORS = ("kimchi", "spatial")
+DETECTORS = ("kimchi", "spatial", "triangular", "statistical", "funding")
 SORTS = ("net", "time")
 # Refusals that doubt the coin itself; a person may decide.
 APART = ("IDENTITY", "FENCED")

@@ -9,12 +9,14 @@ import structlog
 
 from app.domain.markets import Instrument
 from app.domain.times import MS_NS
+from app.exchanges import funding
 from app.runtime.feeds.asking import Asking
 from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.clocks import Clocks
 from app.runtime.feeds.connection import Connection
 from app.runtime.feeds.counts import Counts
 from app.runtime.feeds.discovery import Discovery
+from app.runtime.feeds.funding import Funding
 from app.runtime.feeds.limits import (
     RETRY_S,
     SET_BACK_NS,
@@ -156,6 +158,8 @@ class VenueFeed:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.clocks.poll.run())
             group.create_task(self.wallets.poll.run())
+            if self.station.venue is funding.VENUE:
+                group.create_task(Funding(self.station).poll.run())
 
     def _spawn(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         return asyncio.get_running_loop().create_task(self._kept_up(work))

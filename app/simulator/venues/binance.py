@@ -25,6 +25,7 @@ from app.simulator.protocol import (
     Update,
     decimal_lot,
 )
+from app.simulator.venues.binance_funding import premium_index
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
 WEIGHT_LIMIT = 6_000
@@ -125,6 +126,10 @@ class Binance(Dialect):
                 return self._refused(request) or Reply.json(self._wallets())
             case "/sapi/v1/margin/allPairs" | "/sapi/v1/margin/isolated/allPairs":
                 return self._refused(request) or Reply.json([])
+            case "/fapi/v1/premiumIndex":
+                market = self.market
+                listed = market.listings.values()
+                return Reply.json(premium_index(listed, market.seed, market.now_ms()))
             case "/fapi/v1/exchangeInfo" | "/dapi/v1/exchangeInfo":
                 return Reply.json({"timezone": "UTC", "rateLimits": [], "symbols": []})
         return _unknown()
