@@ -365,7 +365,8 @@ def _is_absent(reply: words.Reply) -> bool:
 
 def _refusal(reply: words.Reply) -> Rejection:
     """Raises Unclear for what is not listed as definitive."""
-    if reply.code in words.DUPLICATE:
+    # Under the code of every wrong parameter [3]; it is there, or was: no refusal of this one.
+    if reply.code in words.DUPLICATE or "clientoid" in reply.msg.lower():
         raise Unclear("duplicate")
     if reply.code in words.REFUSED:
         return Rejection(reply.code, reply.msg)
