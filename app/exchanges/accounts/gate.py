@@ -356,7 +356,8 @@ def _refusal(error: words.Error) -> Rejection:
 
 
 def _is_well(head: words.Frame) -> bool:
-    if head.error is not None or not isinstance(head.result, Raw):
+    failed = isinstance(head.error, Raw) and bytes(head.error) != b"null"
+    if failed or not isinstance(head.result, Raw):
         return False
     return msgspec.json.decode(head.result, type=words.Result).status == "success"
 

@@ -163,7 +163,7 @@ class Result(msgspec.Struct):
 class Frame(msgspec.Struct):
     channel: str
     event: str = ""
-    error: Raw | None = None
+    error: Raw | UnsetType = UNSET  # or null
     result: Raw | UnsetType = UNSET
 
 
