@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.ledger import engines
 from app.ledger.database import Database
+from app.ledger.schema import SEEDED
 from app.ledger.tables import metadata
 from app.runtime.work.folders import Folders
 from tests import servers
@@ -85,6 +86,8 @@ async def empty_mariadb(mariadb_server: str) -> AsyncIterator[str]:
 
 # Making a database on a server takes 0.2 s, so each is migrated once and emptied for each test.
 
+EMPTIED = [name for name in metadata.tables if name not in SEEDED]
+
 
 @pytest.fixture(scope="session")
 async def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -117,7 +120,7 @@ async def sqlite_database(migrated_file: Path, empty_sqlite: str) -> AsyncIterat
 
 @pytest.fixture
 async def postgresql_database(migrated_postgresql: str) -> AsyncIterator[Database]:
-    tables = ", ".join(metadata.tables)
+    tables = ", ".join(EMPTIED)
     await _administer(migrated_postgresql, f"TRUNCATE {tables} RESTART IDENTITY")
     async with _opened(migrated_postgresql) as opened:
         yield opened
@@ -125,7 +128,7 @@ async def postgresql_database(migrated_postgresql: str) -> AsyncIterator[Databas
 
 @pytest.fixture
 async def mariadb_database(migrated_mariadb: str) -> AsyncIterator[Database]:
-    emptied = (f"TRUNCATE {table}" for table in metadata.tables)
+    emptied = (f"TRUNCATE {table}" for table in EMPTIED)
     await _administer(migrated_mariadb, "SET SESSION foreign_key_checks = 0", *emptied)
     async with _opened(migrated_mariadb) as opened:
         yield opened

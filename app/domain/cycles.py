@@ -257,6 +257,8 @@ class Decision(msgspec.Struct, frozen=True):
     outcome: Outcome | None = None
     reason: str | None = None
     pnl_krw: Decimal | None = None
+    fees_krw: Decimal | None = None
+    """Of all its fees, for the day's result; None where a price was missing."""
     actual: tuple[Part, ...] = ()
     note: str = ""
     """A line of the cycle's journal, in words that need no language: code and figures."""

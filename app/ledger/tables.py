@@ -5,12 +5,9 @@ Every change here needs a migration in alembic/versions; a test compares the two
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 
 from app.domain.backtests import RunSpec, RunStatus, StudySpec
 from app.domain.datasets import DatasetFacts, Hints, Kind, UploadState
@@ -18,69 +15,36 @@ from app.domain.live import Explanation, Opportunity, Status
 from app.domain.policy import IdentitySuspicion, Verdict
 from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
 from app.domain.venues import Venue
+from app.ledger import trading_tables
+from app.ledger.columns import (
+    AGENT_CHARS,
+    DECIMAL_CHARS,
+    DETAIL_CHARS,
+    HASH_CHARS,
+    IP_CHARS,
+    NAME_CHARS,
+    NOTE_CHARS,
+    PASSWORD_HASH_CHARS,
+    TABLE_OPTIONS,
+    WORD_CHARS,
+    Id,
+    Json,
+    LongText,
+    Word,
+    metadata,
+    table,
+)
 
-NAME_CHARS = 255
-HASH_CHARS = 64
-PASSWORD_HASH_CHARS = 255
-WORD_CHARS = 32
-IP_CHARS = 64
-AGENT_CHARS = 400
-DETAIL_CHARS = 2_000
-
-metadata = sa.MetaData()
-
-# SQLite counts up rows only in a column spelled INTEGER; MySQL's TEXT ends at 64 KiB.
-Id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-LongText = sa.Text().with_variant(mysql.MEDIUMTEXT, "mysql", "mariadb")
-
-
-class Json(sa.types.TypeDecorator[Any]):
-    """A typed value as JSON text, the same on every database. NaN and infinity become null."""
-
-    impl = LongText
-    cache_ok = True
-
-    def __init__(self, shape: Any) -> None:
-        super().__init__()
-        self.shape = shape
-
-    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else msgspec.json.encode(value).decode()
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else msgspec.json.decode(value, type=self.shape)
-
-
-class Word(sa.types.TypeDecorator[Any]):
-    """A StrEnum as its word: readable in SQL, extended without a migration."""
-
-    impl = sa.String(WORD_CHARS)
-    cache_ok = True
-
-    def __init__(self, words: type[StrEnum]) -> None:
-        super().__init__()
-        self.words = words
-
-    def process_result_value(self, value: Any, dialect: sa.Dialect) -> Any:  # noqa: ARG002
-        return None if value is None else self.words(value)
-
-
-# Ids are never given twice, text compares by its bytes on every database.
-TABLE_OPTIONS: dict[str, Any] = {
-    "sqlite_autoincrement": True,
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-}
-
-
-def _table(name: str, *items: sa.schema.SchemaItem) -> sa.Table:
-    return sa.Table(name, metadata, *items, **TABLE_OPTIONS)
-
+# What others of this room know by this module's name, and all tables of trading with it.
+__all__ = [
+    "AGENT_CHARS", "DETAIL_CHARS", "HASH_CHARS", "IP_CHARS", "NAME_CHARS", "NOTE_CHARS",
+    "TABLE_OPTIONS", "WORD_CHARS", "Id", "Json", "LongText", "Word", "metadata", "table",
+    "trading_tables",
+]  # fmt: skip
 
 # 0001: accounts and settings
 
-users = _table(
+users = table(
     "users",
     sa.Column("id", Id, primary_key=True),
     sa.Column("name", sa.String(NAME_CHARS), nullable=False, unique=True),
@@ -90,7 +54,7 @@ users = _table(
     sa.Column("password_at_ns", sa.BigInteger, nullable=False),
 )
 
-sessions = _table(
+sessions = table(
     "sessions",
     sa.Column("id", Id, primary_key=True),
     sa.Column("id_hash", sa.String(HASH_CHARS), nullable=False, unique=True),
@@ -104,7 +68,7 @@ sessions = _table(
     sa.Column("agent", sa.String(AGENT_CHARS), nullable=False),
 )
 
-tokens = _table(
+tokens = table(
     "tokens",
     sa.Column("seq", Id, primary_key=True),
     sa.Column("id", sa.String(WORD_CHARS), nullable=False, unique=True),
@@ -118,7 +82,7 @@ tokens = _table(
     sa.Column("revoked_at_ns", sa.BigInteger),
 )
 
-login_attempts = _table(
+login_attempts = table(
     "login_attempts",
     sa.Column("id", Id, primary_key=True),
     sa.Column("subject", sa.String(NAME_CHARS), nullable=False),
@@ -126,13 +90,13 @@ login_attempts = _table(
     sa.Index("login_attempts_subject", "subject", "at_ns"),
 )
 
-setup_codes = _table(
+setup_codes = table(
     "setup_codes",
     sa.Column("code_hash", sa.String(HASH_CHARS), primary_key=True),
     sa.Column("until_ns", sa.BigInteger, nullable=False),
 )
 
-audit_events = _table(
+audit_events = table(
     "audit_events",
     sa.Column("id", Id, primary_key=True),
     sa.Column("at_ns", sa.BigInteger, nullable=False),
@@ -145,7 +109,7 @@ audit_events = _table(
 
 # Settings are a history that is only added to: the newest row of a key is its value, so two who
 # set one key at once both leave their row, and undo knows what was there before.
-setting_changes = _table(
+setting_changes = table(
     "setting_changes",
     sa.Column("id", Id, primary_key=True),
     sa.Column("key", sa.String(NAME_CHARS), nullable=False),
@@ -157,7 +121,7 @@ setting_changes = _table(
 
 # 0002: uploads and datasets
 
-uploads = _table(
+uploads = table(
     "uploads",
     sa.Column("id", Id, primary_key=True),
     sa.Column("file_name", sa.String(NAME_CHARS), nullable=False),
@@ -171,7 +135,7 @@ uploads = _table(
     sa.Column("finished_at_ns", sa.BigInteger),
 )
 
-datasets = _table(
+datasets = table(
     "datasets",
     sa.Column("id", Id, primary_key=True),
     sa.Column("upload_id", Id, sa.ForeignKey("uploads.id", ondelete="RESTRICT")),
@@ -187,7 +151,7 @@ datasets = _table(
 
 # 0003: backtests and studies
 
-runs = _table(
+runs = table(
     "runs",
     sa.Column("id", Id, primary_key=True),
     sa.Column("spec", Json(RunSpec), nullable=False),
@@ -205,7 +169,7 @@ runs = _table(
     sa.Index("runs_status", "status", "id"),
 )
 
-run_datasets = _table(
+run_datasets = table(
     "run_datasets",
     sa.Column("run_id", Id, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
     sa.Column(
@@ -214,7 +178,7 @@ run_datasets = _table(
     sa.Index("run_datasets_dataset", "dataset_id"),
 )
 
-studies = _table(
+studies = table(
     "studies",
     sa.Column("id", Id, primary_key=True),
     sa.Column("kind", Word(StudyKind), nullable=False),
@@ -233,7 +197,7 @@ studies = _table(
     sa.Index("studies_status", "status", "id"),
 )
 
-study_datasets = _table(
+study_datasets = table(
     "study_datasets",
     sa.Column("study_id", Id, sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
     sa.Column(
@@ -242,7 +206,7 @@ study_datasets = _table(
     sa.Index("study_datasets_dataset", "dataset_id"),
 )
 
-study_points = _table(
+study_points = table(
     "study_points",
     sa.Column("study_id", Id, sa.ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("index", sa.BigInteger, primary_key=True, autoincrement=False),
@@ -252,11 +216,8 @@ study_points = _table(
 
 # 0004: identities. Histories like settings: the newest row of a key is what holds.
 
-DECIMAL_CHARS = 64
-NOTE_CHARS = 400
-
 # feeds: demo or live; what was said about one market says nothing about the other.
-identity_decisions = _table(
+identity_decisions = table(
     "identity_decisions",
     sa.Column("id", Id, primary_key=True),
     sa.Column("feeds", sa.String(WORD_CHARS), nullable=False),
@@ -271,7 +232,7 @@ identity_decisions = _table(
 )
 
 # What put a pair into quarantine: it stays there over restarts, until a person decides.
-identity_suspicions = _table(
+identity_suspicions = table(
     "identity_suspicions",
     sa.Column("id", Id, primary_key=True),
     sa.Column("feeds", sa.String(WORD_CHARS), nullable=False),
@@ -283,7 +244,7 @@ identity_suspicions = _table(
 )
 
 # asset: null goes back to what is shipped. multiplier and amount: decimals as text.
-asset_names = _table(
+asset_names = table(
     "asset_names",
     sa.Column("id", Id, primary_key=True),
     sa.Column("venue", Word(Venue), nullable=False),
@@ -297,7 +258,7 @@ asset_names = _table(
 )
 
 # amount: null goes back to what the venue says.
-withdrawal_fees = _table(
+withdrawal_fees = table(
     "withdrawal_fees",
     sa.Column("id", Id, primary_key=True),
     sa.Column("venue", Word(Venue), nullable=False),
@@ -314,7 +275,7 @@ withdrawal_fees = _table(
 BASE_CHARS = 64
 
 # id: the engine's number. kind: o opportunity, r refusal. feeds: demo or live.
-arbitrage_signals = _table(
+arbitrage_signals = table(
     "arbitrage_signals",
     sa.Column("id", Id, primary_key=True),
     sa.Column("kind", sa.String(WORD_CHARS), nullable=False),
