@@ -132,17 +132,40 @@ class Connection(Outlet, asyncio.Protocol):
         if part.faults.find(frozenset({"maintenance"})) is not None:
             self._answer(part.dialect.maintenance(request), close=close)
             return
+        self._answer_or_fail(request, close=close)
+
+    def _answer_or_fail(self, request: Request, *, close: bool) -> None:
+        part = self.part
         fault = part.faults.find(ANSWER_KINDS)
         if fault is None:
             self._answer(part.dialect.http(request), close=close)
             return
-        part.faults.used(fault)
+        if fault.kind == "late" and request.method == "GET":
+            self._answer(part.dialect.http(request), close=close)
+            return
+        reply = None
         if fault.after_accept:
-            part.dialect.http(request)
-        if fault.kind == "http":
-            self._answer(part.dialect.limited(request, fault.status or 503), close=close)
-        else:
-            self._hold(part.dialect.http(request) if fault.ms > 0 else None, fault.ms)
+            # it waits for what changes the account, and spoils the answer of that alone
+            before = part.desk.accepted
+            reply = part.dialect.http(request)
+            if part.desk.accepted == before:
+                self._answer(reply, close=close)
+                return
+        part.faults.used(fault)
+        loop = asyncio.get_running_loop()
+        match fault.kind:
+            case "late":  # on its way for a while: the venue sees it, and its age, then
+                self._closing = True
+                loop.call_later(
+                    fault.ms / 1_000,
+                    lambda: self._answer(part.dialect.http(request), close=True),
+                )
+            case "http":
+                self._answer(part.dialect.limited(request, fault.status or 503), close=close)
+            case _:
+                if fault.ms > 0 and reply is None:
+                    reply = part.dialect.http(request)
+                self._hold(reply if fault.ms > 0 else None, fault.ms)
 
     def _hold(self, reply: Reply | None, ms: int) -> None:
         """Too late for most callers, or never; then the connection ends."""

@@ -407,6 +407,9 @@ class VenueDesk(Desk):
     def address(self, asset: str, network: str) -> tuple[str, str]:
         return self.transfers.address(self, asset, network)
 
+    def known(self, asset: str) -> list[tuple[str, str, str, str]]:
+        return self.transfers.known(asset)
+
     def withdraw(
         self,
         asset: str,
@@ -417,6 +420,8 @@ class VenueDesk(Desk):
         client_id: str | None,
     ) -> Withdrawal:
         with localcontext(EXACT):
+            if self.part.afflicted("consent", asset):
+                raise Rejected(self.terms.consent)
             number, name = self.number("withdrawal")
             now = self.part.now_ms()
             asked = Withdrawal(

@@ -11,12 +11,14 @@ from app.simulator.protocol import Network
 
 STREAM_KINDS = frozenset({"drop", "duplicate", "reorder"})
 """One market frame each."""
-ANSWER_KINDS = frozenset({"http", "timeout"})
-"""One REST answer each."""
+ANSWER_KINDS = frozenset({"http", "timeout", "late"})
+"""One REST answer each. after_accept: of a request that changed the account. late: a request that
+changes something reaches the venue `ms` after it came."""
 LASTING_KINDS = frozenset({"silence", "skew", "maintenance", "wallet"})
 ONCE_KINDS = frozenset({"gap", "checksum", "reset"})
-HOLD_KINDS = frozenset({"withdraw_hold", "deposit_hold"})
-"""While it lasts: a withdrawal waits for a person, a deposit for its credit."""
+HOLD_KINDS = frozenset({"withdraw_hold", "deposit_hold", "consent"})
+"""While it lasts: a withdrawal waits for a person, a deposit for its credit; consent: withdrawals
+are refused until a person has acted at the venue."""
 END_KINDS = frozenset({"withdraw_reject", "deposit_return"})
 """One withdrawal each: refused after it was accepted, sent back by the receiver."""
 ASSET_KINDS = HOLD_KINDS | END_KINDS

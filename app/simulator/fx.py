@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from app.simulator.faults import ANSWER_KINDS, KINDS
+from app.simulator.faults import KINDS
 from app.simulator.protocol import Client, Dialect, Market, Reply, Request, Rules, Trade, Update
 
 OPEN_RATES = "/v6/latest/USD"
@@ -19,7 +19,7 @@ class Fx(Dialect):
 
     venue = "fx"
     rules = Rules(quotes=())
-    faults_without = KINDS - ANSWER_KINDS - {"skew", "maintenance"}
+    faults_without = KINDS - {"http", "timeout", "skew", "maintenance"}
 
     def __init__(self, market: Market, rate: Callable[[], float]) -> None:
         super().__init__(market)

@@ -12,10 +12,10 @@ def _bps(maker: str, taker: str) -> tuple[Decimal, Decimal]:
 
 
 TERMS: dict[str, Terms] = {
-    "upbit": Terms(*_bps("5", "5"), True, None, "burned", True),
-    "bithumb": Terms(*_bps("4", "4"), True, None, "once", True),
+    "upbit": Terms(*_bps("5", "5"), True, None, "burned", True, "operator"),
+    "bithumb": Terms(*_bps("4", "4"), True, None, "once", True, "operator"),
     "binance": Terms(*_bps("10", "10"), ids="open"),
-    "okx": Terms(*_bps("8", "10"), ids="open", minimum_lots=10),
+    "okx": Terms(*_bps("8", "10"), ids="open", consent="operator", minimum_lots=10),
     "bybit": Terms(*_bps("10", "10"), ids="once"),
     "kucoin": Terms(*_bps("10", "10"), fee_in_quote=True, fee_places=None, ids="once"),
     "gate": Terms(*_bps("20", "20"), ids="free"),

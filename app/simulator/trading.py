@@ -20,7 +20,8 @@ ZERO = Decimal(0)
 class Rejected(Exception):
     """code: one of insufficient, minimum, tick, lot, price_band, duplicate, unknown_order, closed,
     halted, unknown_asset, unknown_network, suspended, withdraw_minimum, address, decimals,
-    post_only. The dialect turns it into its venue's error. text: for people."""
+    post_only, operator (a person has to act there first). The dialect turns it into its venue's
+    error. text: for people."""
 
     def __init__(self, code: str, text: str = "") -> None:
         super().__init__(text or code)
@@ -42,6 +43,8 @@ class Terms(NamedTuple):
     fee_places: int | None = 8
     ids: str = "open"
     allow_list: bool = False
+    consent: str = "address"
+    """What a `consent` fault refuses withdrawals with: `operator` where the venue has a word."""
     minimum_lots: int | None = None
     """The smallest order where it is not `Listing.minimum_value`."""
 
@@ -193,6 +196,10 @@ class Desk(ABC):
     def address(self, asset: str, network: str) -> tuple[str, str]:
         """(address, tag); tag empty where the chain has none. network: as `wire` spells it is the
         dialect's to turn into the chain's key before it asks. Raises Rejected."""
+
+    @abstractmethod
+    def known(self, asset: str) -> Sequence[tuple[str, str, str, str]]:
+        """(venue, chain, address, tag) of everybody here who takes it: what allow-lists hold."""
 
     @abstractmethod
     def withdraw(

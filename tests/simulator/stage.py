@@ -35,6 +35,17 @@ class Venue:
     async def get(self, target: str, **headers: str) -> httpx.Response:
         return await self._http.get(self.url + target, headers=headers)
 
+    async def send(
+        self, method: str, target: str, body: str = "", **headers: str
+    ) -> httpx.Response:
+        return await self._http.request(
+            method, self.url + target, content=body.encode(), headers=headers
+        )
+
+    async def truth(self, kind: str) -> Any:
+        """What the venue's books say."""
+        return (await self.get(f"/__sim/{kind}")).json()
+
     async def read(self, target: str, **headers: str) -> Any:
         reply = await self.get(target, **headers)
         assert reply.status_code == 200, reply.text
@@ -45,6 +56,9 @@ class Venue:
         assert reply.status_code == 200, reply.text
         identity: str = reply.json()["id"]
         return identity
+
+    async def drop(self, fault: str) -> None:
+        await self._http.delete(f"{self.url}/__sim/faults/{fault}")
 
     async def heal(self) -> None:
         await self._http.delete(self.url + "/__sim/faults")
@@ -64,9 +78,9 @@ class Venue:
 
 @asynccontextmanager
 async def market(
-    *, seed: int = 1, coins: int = 8, rate: float = 600.0
+    *, seed: int = 1, coins: int = 8, rate: float = 600.0, transfer_s: float = 20.0
 ) -> AsyncIterator[dict[str, Venue]]:
-    simulator = Simulator(seed, coins, rate)
+    simulator = Simulator(seed, coins, rate, transfer_s=transfer_s)
     sockets = []
     for _ in range(PORTS):
         sock = socket.socket()

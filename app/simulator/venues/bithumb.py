@@ -21,6 +21,7 @@ from app.simulator.protocol import (
     Update,
 )
 from app.simulator.venues import korean
+from app.simulator.venues.bithumb_private import BithumbPrivate
 from app.simulator.venues.korean import KST, error, flag, raw
 from app.simulator.venues.wire import compact
 
@@ -31,10 +32,9 @@ BANDS = (
 )  # fmt: skip
 STREAM_LEVELS = 15
 REST_LEVELS = 30
-PER_CATEGORY = 150
+PER_CATEGORY, PRIVATE_PER_CATEGORY = 150, 140
 """§5: requests a second."""
-CLOCK_MS_MAX = 60_000
-"""How far a token's timestamp may be off. Not documented; ours."""
+PRIVATE_STREAM = "/websocket/v2/private"
 TYPES = ("orderbook", "trade", "ticker")
 EMPTY_ROWS = 23
 """Every so many-th book has a best bid of no quantity, as recorded ones have (§1)."""
@@ -75,7 +75,7 @@ class Bithumb(Dialect):
 
     def begin(self) -> None:
         self._budget = Budget(PER_CATEGORY, 1.0)
-        self._nonces = korean.Nonces()
+        self.private = self._account = BithumbPrivate(self.market)
 
     @staticmethod
     def symbol(base: str, quote: str) -> str:
@@ -84,10 +84,12 @@ class Bithumb(Dialect):
     # ---- REST --------------------------------------------------------------------------------
 
     def http(self, request: Request) -> Reply:
-        word = request.path.split("/")[2] if request.path.count("/") > 1 else ""
-        category = word if word in {"candles", "orderbook", "ticker", "trades"} else "other"
-        if self._budget.take(category, 1, self.market.now_ms()) > PER_CATEGORY:
+        category = _category(request)
+        limit = PRIVATE_PER_CATEGORY if category in ("place", "cancel") else PER_CATEGORY
+        if self._budget.take(category, 1, self.market.now_ms()) > limit:
             return self.limited(request, 429)
+        if (reply := self._account.http(request)) is not None:
+            return reply
         if request.method != "GET":
             return _unknown()
         match request.path:
@@ -101,13 +103,6 @@ class Bithumb(Dialect):
                 return korean.recent_trades(self.market, request, _rest_id)
             case "/v1/market/virtual_asset_warning" | "/v1/notices":
                 return Reply.json([])
-            case "/v1/status/wallet":
-                wallets = korean.wallet_rows(self.market.wallets.values(), self.market.now_ms())
-                return self._refused(request) or Reply.json(wallets)
-            case "/v1/withdraws/chance":
-                return self._refused(request) or self._chance(request)
-            case "/v1/orders/chance":
-                return self._refused(request) or self._order_chance(request)
             case "/public/assetsstatus/multichain/ALL":
                 return Reply.json({"status": "0000", "data": self._doors()})
         if request.path.startswith("/v1/candles/minutes/"):
@@ -197,83 +192,18 @@ class Bithumb(Dialect):
             for network in wallet.networks
         ]
 
-    def _chance(self, request: Request) -> Reply:
-        found = korean.asked_network(self.market, request)
-        if found is None:
-            return error(400, "invalid_parameter", "currency or net_type is unknown")
-        wallet, network = found
-        return Reply.json(
-            {
-                "currency": {
-                    "code": wallet.asset,
-                    "withdraw_fee": network.fee,
-                    "withdraw_rate": None,
-                    "withdraw_fee_min": None,
-                    "withdraw_fee_max": None,
-                    "is_coin": True,
-                    "wallet_state": korean.wallet_state(network),
-                    "wallet_support": ["deposit", "withdraw"],
-                },
-                "account": {"currency": wallet.asset, "balance": "0", "locked": "0"},
-                "withdraw_limit": {
-                    "currency": wallet.asset,
-                    "minimum": network.minimum,
-                    "onetime": "1000000",
-                    "daily": "10000000",
-                    "remaining_daily": "10000000",
-                    "fixed": network.decimals,
-                    "can_withdraw": network.withdraw,
-                },
-            }
-        )
-
-    def _order_chance(self, request: Request) -> Reply:
-        """§3: `price_unit` is the tick. 0.04 % is what the fee coupon leaves (§0)."""
-        listing = self.market.listings.get(request.asked("market"))
-        if listing is None:
-            return error(400, "invalid_parameter", "market is unknown")
-        unit = {"price_unit": f"{listing.tick:f}", "min_total": listing.minimum_value}
-        return Reply.json(
-            {
-                "bid_fee": "0.0004",
-                "ask_fee": "0.0004",
-                "maker_bid_fee": "0.0004",
-                "maker_ask_fee": "0.0004",
-                "market": {
-                    "id": listing.symbol,
-                    "name": f"{listing.base}/{listing.quote}",
-                    "order_types": ["limit"],
-                    "order_sides": ["ask", "bid"],
-                    "bid_types": ["limit", "price"],
-                    "ask_types": ["limit", "market"],
-                    "bid": {"currency": listing.quote, **unit},
-                    "ask": {"currency": listing.base, **unit},
-                    "max_total": "5000000000",
-                    "state": "active",
-                },
-                "bid_account": {"currency": listing.quote, "balance": "0", "locked": "0"},
-                "ask_account": {"currency": listing.base, "balance": "0", "locked": "0"},
-            }
-        )
-
-    def _refused(self, request: Request) -> Reply | None:
-        """§4: as Upbit's, with a clock in it."""
-        said = korean.claims(request, self.market.keys, ("HS256",))
-        if isinstance(said, Reply):
-            return said
-        at_ms = said.get("timestamp")
-        if not isinstance(at_ms, int) or abs(at_ms - self.market.now_ms()) > CLOCK_MS_MAX:
-            return error(401, "expired_jwt", "토큰이 만료되었습니다.")
-        if not self._nonces.fresh(said.get("nonce")):
-            return error(401, "jwt_verification", "Jwt 토큰 검증에 실패했습니다.")
-        return None
-
     # ---- stream ------------------------------------------------------------------------------
 
     def admits(self, request: Request) -> Reply | None:
-        return None if request.path.rstrip("/") == "/websocket/v1" else _unknown()
+        path = request.path.rstrip("/")
+        if path == PRIVATE_STREAM:
+            return self._account.admits(request)
+        return None if path == "/websocket/v1" else _unknown()
 
     def heard(self, client: Client, text: str) -> None:
+        if client.path.rstrip("/") == PRIVATE_STREAM:
+            self._account.heard(client, text)
+            return
         if text == "PING":
             client.send('{"status":"UP"}')
             return
@@ -377,6 +307,15 @@ SHORT_TRADE = (
     '{"ty":"trade","cd":"%s","tp":%s,"tv":%s,"ab":"%s","pcp":%s,"c":"%s","cp":%s,"td":"%s",'
     '"ttm":"%s","ttms":%d,"tms":%d,"sid":%d,"st":"%s"}'
 )
+
+
+def _category(request: Request) -> str:
+    word = request.path.split("/")[2] if request.path.count("/") > 1 else ""
+    if word in {"candles", "orderbook", "ticker", "trades"}:
+        return word
+    if word in {"order", "orders"} and request.method in {"POST", "DELETE"}:
+        return "cancel" if request.method == "DELETE" or "cancel" in request.path else "place"
+    return "other"
 
 
 def _topic(listing: Listing, kind: str, short: bool) -> str:

@@ -22,6 +22,7 @@ from app.simulator.protocol import (
 )
 from app.simulator.venues import korean
 from app.simulator.venues.korean import error, flag, raw
+from app.simulator.venues.upbit_private import UpbitPrivate
 from app.simulator.venues.wire import compact, number
 
 # §6, in force since 2025-07-31: price at least, tick
@@ -32,12 +33,23 @@ BANDS = (
 )  # fmt: skip
 DEPTHS = (1, 5, 15, 30)
 """§1: any other `.N` silently means 30."""
-GROUPS = {"market": 10, "candle": 10, "trade": 10, "ticker": 10, "orderbook": 10, "default": 30}
+GROUPS = {
+    "market": 10,
+    "candle": 10,
+    "trade": 10,
+    "ticker": 10,
+    "orderbook": 10,
+    "default": 30,
+    "order": 8,
+    "order-test": 8,
+    "order-cancel-all": 1,
+}
 """§5: requests a second."""
 BLOCKED_AT = 3
 """So many times the limit within one second, and 418 answers instead of 429."""
 FORMATS = ("DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST")
 TYPES = ("orderbook", "trade", "ticker")
+PRIVATE_STREAM = "/websocket/v1/private"
 UNIT = '{"ask_price":%s,"bid_price":%s,"ask_size":%s,"bid_size":%s}'
 SHORT_UNIT = '{"ap":%s,"bp":%s,"as":%s,"bs":%s}'
 LOT = Decimal("0.00000001")
@@ -72,7 +84,7 @@ class Upbit(Dialect):
 
     def begin(self) -> None:
         self._budgets = {group: Budget(limit, 1.0) for group, limit in GROUPS.items()}
-        self._nonces = korean.Nonces()
+        self.private = self._account = UpbitPrivate(self.market)
 
     @staticmethod
     def symbol(base: str, quote: str) -> str:
@@ -81,7 +93,7 @@ class Upbit(Dialect):
     # ---- REST --------------------------------------------------------------------------------
 
     def http(self, request: Request) -> Reply:
-        group = _group(request.path)
+        group = _group(request)
         budget = self._budgets[group]
         used = budget.take("all", 1, self.market.now_ms())
         left = max(0, budget.limit - used)
@@ -92,6 +104,8 @@ class Upbit(Dialect):
         return self._answer(request).with_headers(header)
 
     def _answer(self, request: Request) -> Reply:
+        if (reply := self._account.http(request)) is not None:
+            return reply
         if request.method != "GET":
             return _unknown()
         match request.path:
@@ -109,13 +123,6 @@ class Upbit(Dialect):
                 return raw(f"[{rows}]")
             case "/v1/trades/ticks":
                 return korean.recent_trades(self.market, request, _sequential_id)
-            case "/v1/status/wallet":
-                wallets = korean.wallet_rows(self.market.wallets.values(), self.market.now_ms())
-                return self._refused(request) or Reply.json(wallets)
-            case "/v1/withdraws/chance":
-                return self._refused(request) or self._chance(request)
-            case "/v1/deposits/chance/coin":
-                return self._refused(request) or self._deposit_chance(request)
         if request.path.startswith("/v1/candles/minutes/"):
             return korean.candles(self.market, request, UTC)
         return _unknown()
@@ -163,73 +170,18 @@ class Upbit(Dialect):
         fields = korean.ticker_fields(self.market, listing, at_ms)
         return f'{{"market":"{listing.symbol}",{fields},"timestamp":{at_ms}}}'
 
-    def _chance(self, request: Request) -> Reply:
-        found = korean.asked_network(self.market, request)
-        if found is None:
-            return error(400, "invalid_parameter", "currency or net_type is unknown")
-        wallet, network = found
-        return Reply.json(
-            {
-                "member_level": {"security_level": 4, "fee_level": 0, "wallet_locked": False},
-                "currency": {
-                    "code": wallet.asset,
-                    "withdraw_fee": network.fee,
-                    "is_coin": True,
-                    "wallet_state": korean.wallet_state(network),
-                    "wallet_support": ["deposit", "withdraw"],
-                },
-                "account": {
-                    "currency": wallet.asset,
-                    "balance": "0.0",
-                    "locked": "0.0",
-                    "avg_buy_price": "0",
-                    "avg_buy_price_modified": False,
-                    "unit_currency": "KRW",
-                },
-                "withdraw_limit": {
-                    "currency": wallet.asset,
-                    "minimum": network.minimum,
-                    "onetime": "1000000.0",
-                    "daily": "10000000.0",
-                    "remaining_daily": "10000000.0",
-                    "remaining_daily_krw": "0.0",
-                    "fixed": network.decimals,
-                    "can_withdraw": network.withdraw,
-                },
-            }
-        )
-
-    def _deposit_chance(self, request: Request) -> Reply:
-        found = korean.asked_network(self.market, request)
-        if found is None:
-            return error(400, "invalid_parameter", "currency or net_type is unknown")
-        wallet, network = found
-        return Reply.json(
-            {
-                "currency": wallet.asset,
-                "net_type": korean.net_type(network)[0],
-                "is_deposit_possible": network.deposit,
-                "deposit_impossible_reason": None if network.deposit else "입금 중단",
-                "minimum_deposit_amount": network.minimum,
-                "minimum_deposit_confirmations": network.chain.confirmations,
-                "decimal_precision": network.decimals,
-            }
-        )
-
-    def _refused(self, request: Request) -> Reply | None:
-        said = korean.claims(request, self.market.keys, ("HS256", "HS512"))
-        if isinstance(said, Reply):
-            return said
-        if not self._nonces.fresh(said.get("nonce")):
-            return error(401, "nonce_used", "이미 사용한 nonce값입니다.")
-        return None
-
     # ---- stream ------------------------------------------------------------------------------
 
     def admits(self, request: Request) -> Reply | None:
-        return None if request.path.rstrip("/") == "/websocket/v1" else _unknown()
+        path = request.path.rstrip("/")
+        if path == PRIVATE_STREAM:
+            return self._account.admits(request)
+        return None if path == "/websocket/v1" else _unknown()
 
     def heard(self, client: Client, text: str) -> None:
+        if client.path.rstrip("/") == PRIVATE_STREAM:
+            self._account.heard(client, text)
+            return
         if text == "PING":
             client.send('{"status":"UP"}')
             return
@@ -377,8 +329,15 @@ SHORT_TICKER = {
 }  # fmt: skip
 
 
-def _group(path: str) -> str:
-    words = path.split("/")
+def _group(request: Request) -> str:
+    match request.method, request.path:
+        case "POST", "/v1/orders" | "/v1/orders/cancel_and_new":
+            return "order"
+        case "POST", "/v1/orders/test":
+            return "order-test"
+        case "DELETE", "/v1/orders/open":
+            return "order-cancel-all"
+    words = request.path.split("/")
     word = words[2] if len(words) > 2 else ""
     name = {"candles": "candle", "trades": "trade"}.get(word, word)
     return name if name in GROUPS else "default"
