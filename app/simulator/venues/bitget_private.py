@@ -409,7 +409,8 @@ def fill_name(account: BitgetPrivate, fill: Fill) -> str:
 def new_order(asked: dict[str, Any], listing: Listing) -> NewOrder | tuple[str, str]:
     """A market order is in quote for a buy, in base for a sell. Or what is wrong with it."""
     side, kind = asked.get("side"), asked.get("orderType")
-    force, client_id = str(asked.get("force") or "gtc"), str(asked.get("clientOid") or "")
+    # ccxt writes GTC and IOC, and is taken
+    force, client_id = str(asked.get("force") or "gtc").lower(), str(asked.get("clientOid") or "")
     size, price = exact(asked.get("size")), exact(asked.get("price"))
     if client_id and not CLIENT_ID.fullmatch(client_id):
         return "40304", "Client Order Id is invalid"

@@ -105,7 +105,7 @@ class CoinbaseWallets(Account):
         if amount is None or len(ticket) > IDEM_MAX:
             return invalid("amount or idem is invalid")
         if (first := self.withdrawn_as(ticket)) is not None:
-            return Reply.json({"data": self.transaction(first)}, 201)
+            return Reply.json({"data": self.sent(first)}, 201)
         networks, chain = self.networks(asset), str(asked.get("network") or "")
         network = self.network(asset, chain) if chain else networks[0] if networks else None
         if network is None:
@@ -115,7 +115,13 @@ class CoinbaseWallets(Account):
             made = self.market.desk.withdraw(asset, key, address, tag, amount, ticket or None)
         except Rejected as refusal:
             return invalid(SENT_BACK.get(refusal.code, refusal.code))
-        return Reply.json({"data": self.transaction(made)}, 201)
+        return Reply.json({"data": self.sent(made)}, 201)
+
+    def sent(self, one: Withdrawal) -> dict[str, Any]:
+        """The answer tells what will arrive; the lists do not."""
+        row = self.transaction(one)
+        row["network"] |= {"transaction_amount": money(one.amount, one.asset), "confirmations": 0}
+        return row
 
     def transaction(self, one: Withdrawal | Deposit) -> dict[str, Any]:
         """What left counts negative, with its fee; what came, positive."""
@@ -124,10 +130,7 @@ class CoinbaseWallets(Account):
         more: dict[str, Any]
         if isinstance(one, Withdrawal):
             status, on_chain = WITHDRAWAL_STATUS[one.status], one.status == "done"
-            network |= {
-                "transaction_amount": money(one.amount, asset),
-                "transaction_fee": money(one.fee, asset),
-            }
+            network["transaction_fee"] = money(one.fee, asset)
             amount = -(one.amount + one.fee)
             more = {"to": {"resource": "address", "address": one.address}}
             if one.client_id:
