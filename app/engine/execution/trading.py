@@ -38,7 +38,7 @@ from app.domain.live import Opportunity
 from app.domain.markets import Instrument
 from app.domain.times import SECOND_NS
 from app.domain.trading import Refused, TradingPolicy, TradingState
-from app.engine.detection import DETECTOR_OF
+from app.engine.detection import TRADED
 from app.engine.execution.amounts import exact
 from app.engine.execution.asked import asked
 from app.engine.execution.cycles import decide
@@ -59,8 +59,6 @@ DEDUPE_NS = 10 * SECOND_NS
 ROUNDS = 3
 """Of planning: a limit may leave less than was asked for, and fixed fees then weigh more."""
 SIGNALS_MAX = 4_096
-PURSUED = frozenset(DETECTOR_OF.values())
-"""Detectors whose finds are bought here and sold there; all others alert only."""
 
 KINDS: tuple[type[Event], ...] = (
     TradingPolicyChanged, TradingStateChanged, NumbersGranted, PursesRead, DayRead,
@@ -133,7 +131,7 @@ class Trading:
     ) -> None:
         """Opportunities that have begun, or that are still there."""
         for row in rows:
-            if self.may_begin and row.detector in PURSUED and row.id not in self._signals:
+            if self.may_begin and row.detector in TRADED and row.id not in self._signals:
                 self._consider(row, at_ns, (facts, commands))
 
     def pursues(self, at_ns: int) -> bool:
