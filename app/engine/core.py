@@ -270,7 +270,7 @@ class Engine:
             if row is None:
                 continue
             asset, multiplier = self.names.asset(instrument.venue, instrument.base)
-            name = None if instrument in self.universe.unrouted else asset
+            name = asset if self.universe.routes(instrument) else None
             if self.board.holds(row, instrument, name, multiplier):
                 continue
             changed = True

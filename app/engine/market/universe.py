@@ -28,6 +28,8 @@ MARKETS_MAX = 20_000
 
 LEGS_MAX = 12
 """Of one venue: markets that are watched only because they close a loop of three."""
+OTHER_NAMES = {Venue.COINBASE: "USDC"}
+"""Markets against this are the same books as those against dollars [coinbase.md 1a]."""
 
 Listed = Mapping[Venue, Iterable[Market]]
 Choice = dict[Venue, tuple[Instrument, ...]]
@@ -85,6 +87,8 @@ def choose_legs(listed: Listed, chosen: Choice, policy: Policy) -> Choice:
             pair = frozenset((each.base, each.quote))
             if each.product is not Product.SPOT or market.trading is False or pair in pairs:
                 continue
+            if OTHER_NAMES.get(venue) == each.quote:
+                continue
             loops = sum(
                 frozenset((each.base, other)) in pairs and frozenset((each.quote, other)) in pairs
                 for other in MONEY
@@ -124,6 +128,10 @@ class Universe:
 
     def market(self, instrument: Instrument) -> Market | None:
         return self._listed.get(instrument.venue, {}).get(instrument)
+
+    def routes(self, instrument: Instrument) -> bool:
+        """Whether a route may begin or end in it: it is an asset that has a price in money."""
+        return instrument not in self.unrouted and instrument.quote in MONEY
 
     def count(self, venue: Venue) -> int:
         return len(self._listed.get(venue, ()))
@@ -211,4 +219,4 @@ class Universe:
 
     def _traded(self) -> Iterator[Instrument]:
         for found in self.watched.values():
-            yield from (each for each in found if each not in self.unrouted)
+            yield from (each for each in found if self.routes(each))
