@@ -304,6 +304,7 @@ def _money() -> None:
         sa.UniqueConstraint("mode", "natural_key", name="posting_once"),
     )
     create_index("posting_account", "posting", ["mode", "account", "asset", "id"])
+    create_index("posting_at", "posting", ["mode", "at_ns"])
     create_index("posting_cycle", "posting", ["cycle_id", "id"])
     create_index("posting_txn", "posting", ["mode", "txn_id"])
     create_table(

@@ -33,7 +33,7 @@ def fill(traded: Fill, cycle_id: str, *, closed: bool) -> list[Line]:
     purse = _purse(traded.venue, cycle_id, closed=closed)
     if instrument.product is not Product.SPOT:
         purse = (chart.position(traded.venue), cycle_id)
-    other = (chart.trade(traded.venue), cycle_id)
+    other = (chart.PNL if closed else chart.trade(traded.venue), cycle_id)
     quote = value(traded.price, traded.quantity)
     bought = traded.side is Side.BUY
     base_to, base_from = (purse, other) if bought else (other, purse)

@@ -3,6 +3,9 @@
 What must never happen is refused here, by the database itself: a move outside the table, a step
 taken twice, a balance below zero, a venue's word counted twice, two withdrawals under way where
 one is allowed. `mode` is part of every key, so that no rehearsal touches real money.
+
+Of the originals' tables, system_settings is `setting_changes` (with its history), and what there
+is to know of historical prices is `datasets`.
 """
 
 from __future__ import annotations
@@ -312,6 +315,7 @@ posting = table(
     sa.Column("amount", sa.BigInteger, nullable=False),
     sa.Column("at_ns", sa.BigInteger, nullable=False),
     sa.UniqueConstraint("mode", "natural_key", name="posting_once"),
+    sa.Index("posting_at", "mode", "at_ns"),
     sa.Index("posting_txn", "mode", "txn_id"),
     sa.Index("posting_account", "mode", "account", "asset", "id"),
     sa.Index("posting_cycle", "cycle_id", "id"),
