@@ -300,7 +300,7 @@ class BinanceAccount:
         found = [
             DepositReport(
                 self.venue,
-                row.id,
+                row.id or row.txId,
                 row.coin,
                 row.network,
                 exact(row.amount),

@@ -184,13 +184,15 @@ class Withdrawal(msgspec.Struct):
 
 
 class Deposit(msgspec.Struct):
-    id: str
+    """Older ones have no number of their own."""
+
     amount: Written
     coin: str
     network: str
     status: int
     txId: str
     insertTime: Millis
+    id: str | None = None
 
 
 class Report(

@@ -68,7 +68,6 @@ NOT_FOUND = "order_not_found"
 NOT_YET = "order_not_ready"  # accepted, and still on its way to the book [3]
 CONSENT = "travel_rule_consent_required"
 FOR_A_PERSON = frozenset({CONSENT, "withdraw_address_not_registered", "out_of_scope"})
-WITHDRAW_REFUSALS = LOCKED_OUT | {"invalid_parameter", "insufficient_funds"}
 
 NULL = Raw(b"null")  # what is left of an order without a volume
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}  # of the stream; REST has bid and ask [7]
@@ -276,7 +275,7 @@ class BithumbAccount:
         if error is not None and error.name in FOR_A_PERSON:
             return NeedsOperator(str(error.name), error.message, error.consent_url)
         if error is not None:
-            return korean.refused(error, WITHDRAW_REFUSALS, REPEATED)
+            return korean.refused(error, REFUSALS, REPEATED)
         told = msgspec.json.decode(body, type=korean.Withdrawal)
         return Withdrawn(told.uuid, korean.withdrawal(self.venue, told))
 

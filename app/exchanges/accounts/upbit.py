@@ -68,7 +68,6 @@ NOT_FOUND = "order_not_found"
 FOR_A_PERSON = frozenset({  # the list of addresses, and the lock in the app [3]
     "withdraw_address_not_registered", "open_api_withdraw_locked", "out_of_scope",
 })  # fmt: skip
-WITHDRAW_REFUSALS = LOCKED_OUT | {"validation_error", "invalid_parameter"}
 
 
 class _Order(korean.Order):
@@ -252,7 +251,7 @@ class UpbitAccount:
         if error is not None and error.name in FOR_A_PERSON:
             return NeedsOperator(str(error.name), error.message)
         if error is not None:
-            return korean.refused(error, WITHDRAW_REFUSALS, REPEATED)
+            return korean.refused(error, REFUSALS, REPEATED)
         told = msgspec.json.decode(body, type=korean.Withdrawal)
         return Withdrawn(told.uuid, korean.withdrawal(self.venue, told))
 

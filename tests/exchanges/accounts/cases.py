@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from app.exchanges.accounts.contract import Account, Unclear
@@ -31,6 +32,10 @@ class Case(NamedTuple):
     status: int
     body: bytes
     means: Any
+
+
+def body(fields: Any) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 FRAME = Request("GET", "/stream")
