@@ -1,0 +1,173 @@
+"""Leases: which venues this process may send to, and which cycles it decides about.
+
+Keeps R8: the database says who holds what, by its own clock. Here is only the rhythm: claim,
+renew, notice the loss. A lease that is lost late does no harm, because every send and every
+decision asks for it again in its own transaction (H15, H51).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from app.domain.cycles import CycleView
+from app.domain.venues import Venue
+from app.ledger import cycles, leases
+from app.ledger.leases import Lease
+from app.ledger.queries import Connection
+from app.runtime.trading.clock import Clock
+from app.runtime.trading.limits import CLAIM_AT_ONCE, FOLLOW_S, RENEW_SHARE
+from app.runtime.trading.recorder import Recorder
+from app.runtime.trading.store import Ledger
+from app.runtime.trading.transactions import Kept
+
+log = structlog.get_logger("kimp.trading")
+
+
+def venue_lease(mode: str, venue: Venue) -> str:
+    return f"{mode}:venue:{venue}"
+
+
+class VenueLeases:
+    """One sender per venue account and mode."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        venues: Sequence[Venue],
+        *,
+        mode: str,
+        owner: str,
+        ttl_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._names = {venue_lease(mode, venue): venue for venue in venues}
+        self._owner = owner
+        self._ttl_s = ttl_s
+        self._held: dict[Venue, Lease] = {}
+
+    def held(self, venue: Venue) -> Lease | None:
+        """As last heard; the sending transaction asks the database itself."""
+        return self._held.get(venue)
+
+    def missing(self) -> list[Venue]:
+        return [venue for venue in self._names.values() if venue not in self._held]
+
+    async def turn(self) -> list[Venue]:
+        """Renew what is held, claim what is free; the venues that are new here."""
+        before = dict(self._held)
+        self._held = await self._ledger.write(_turn, self._names, before, self._owner, self._ttl_s)
+        for venue in before:
+            if venue not in self._held:
+                log.warning("venue_lease_lost", venue=venue)
+        return [venue for venue in self._held if venue not in before]
+
+    async def run(self) -> None:
+        while True:
+            await self._clock.sleep(self._ttl_s / RENEW_SHARE)
+            await self.turn()
+
+    async def release(self) -> None:
+        """So that the next process need not wait until they run out."""
+        held, self._held = self._held, {}
+        if held:
+            await self._ledger.write(_release, list(held.values()))
+
+
+def _turn(
+    conn: Connection,
+    names: Mapping[str, Venue],
+    before: Mapping[Venue, Lease],
+    owner: str,
+    ttl_s: float,
+) -> dict[Venue, Lease]:
+    found = {}
+    for name, venue in names.items():
+        held = before.get(venue)
+        lease = None if held is None else leases.renew(conn, held, ttl_s)
+        lease = lease or leases.claim(conn, name, owner, ttl_s)
+        if lease is not None:
+            found[venue] = lease
+    return found
+
+
+def _release(conn: Connection, held: Sequence[Lease]) -> None:
+    for lease in held:
+        leases.release(conn, lease)
+
+
+class CycleLeases:
+    """The cycles of this owner: claimed, kept, and followed where others commit to them."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        mode: str,
+        owner: str,
+        lease_s: float,
+    ) -> None:
+        self.claimed = 0
+        self._ledger = ledger
+        self._clock = clock
+        self._recorder = recorder
+        self._mode = mode
+        self._owner = owner
+        self._lease_s = lease_s
+        self._cursor: Mapping[str, int] = {}
+
+    async def claim(self) -> int:
+        """Take what nobody owns or whose owner is late: how many."""
+        found = await self._ledger.write(
+            cycles.claim, self._mode, self._owner, self._lease_s, CLAIM_AT_ONCE
+        )
+        for view in found:
+            self._recorder.claimed(view)
+        self.claimed += len(found)
+        return len(found)
+
+    async def renew(self) -> None:
+        held = list(self._recorder.fences)
+        if not held:
+            return
+        kept = await self._ledger.write(cycles.renew, self._mode, self._owner, held, self._lease_s)
+        for cycle_id in held:
+            if cycle_id not in kept:
+                self._recorder.lost(cycle_id)
+
+    async def follow(self) -> None:
+        """What gateways of other processes, and pages, have committed."""
+        views, self._cursor = await self._ledger.read(
+            _changed, self._mode, self._owner, self._cursor
+        )
+        for view in views:
+            self._recorder.changed(Kept(view, ()))
+
+    async def run_renewal(self) -> None:
+        while True:
+            await self._clock.sleep(self._lease_s / RENEW_SHARE)
+            await self.renew()
+
+    async def run_following(self) -> None:
+        while True:
+            await self._clock.sleep(FOLLOW_S)
+            await self.follow()
+
+    async def release(self) -> None:
+        """Others may go on with them at once."""
+        held = list(self._recorder.fences)
+        if held:
+            await self._ledger.write(cycles.release, self._mode, self._owner, held)
+
+
+def _changed(
+    conn: Connection, mode: str, owner: str, cursor: Mapping[str, int]
+) -> tuple[list[CycleView], Mapping[str, int]]:
+    ids, onward = cycles.changed_since(conn, mode, owner, cursor)
+    found = (cycles.view(conn, mode, each) for each in ids)
+    return [view for view in found if view is not None], onward
