@@ -1,0 +1,34 @@
+"""Blocks: the reasons why nothing new begins, whatever the trading state says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+RECONCILING = "RECONCILING"
+DISARMED = "DISARMED"
+FEEDS = "FEEDS"
+"""The books are not those of the venues that orders would go to."""
+
+
+class Blocks:
+    """changed(): after the first reason, which is the one that is told, became another one."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._on: dict[str, None] = {}
+
+    @property
+    def first(self) -> str | None:
+        return next(iter(self._on), None)
+
+    def all(self) -> tuple[str, ...]:
+        return tuple(self._on)
+
+    def set(self, reason: str, *, on: bool) -> None:
+        before = self.first
+        if on:
+            self._on.setdefault(reason)
+        else:
+            self._on.pop(reason, None)
+        if self.first != before:
+            self._changed()
