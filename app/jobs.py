@@ -7,7 +7,16 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from app.runtime.desk import Desk
 
 # Name → seconds between two turns.
-SWEEP_S = {"accounts": 600, "work": 900, "market": 3_600}
+SWEEP_S = {
+    "accounts": 600.0,
+    "work": 900.0,
+    "market": 3_600.0,
+    "reconcile": 60.0,
+    "audit": 60.0,
+    "snapshot": 300.0,
+    "day": 3_600.0,
+    "trading": 3_600.0,
+}
 LATE_S_MAX = 60
 
 
@@ -17,14 +26,24 @@ def timetable(desk: Desk) -> AsyncIOScheduler:
         "accounts": desk.accounts.sweep,
         "work": desk.work.sweep,
         "market": desk.market.sweep,
+        "finalizer": desk.trading.finalize,
+        "retry": desk.trading.finalize,
+        "reconcile": desk.trading.reconcile,
+        "audit": desk.trading.audit,
+        "snapshot": desk.trading.snapshot,
+        "day": desk.trading.settle_day,
+        "trading": desk.trading.sweep,
     }
+    every_s = SWEEP_S | dict.fromkeys(
+        ("finalizer", "retry"), desk.trading.policies.pace.finalizer_every_s
+    )
     clock = AsyncIOScheduler(timezone="UTC")
     for name, turn in turns.items():
         clock.add_job(
             turn,
             "interval",
             id=name,
-            seconds=SWEEP_S[name],
+            seconds=every_s[name],
             max_instances=1,
             coalesce=True,
             misfire_grace_time=LATE_S_MAX,

@@ -54,6 +54,9 @@ from app.runtime.metrics import Metrics
 from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
 from app.runtime.streams.hub import Hub
+from app.runtime.trading.presence import Presence
+from app.runtime.trading.trading import Trading
+from app.runtime.trading_policy import TradingPolicies
 from app.runtime.work.workbench import Workbench
 from app.security.guard import deny_undeclared
 from app.security.middleware import Door, wrap
@@ -142,6 +145,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     desk = _lay_desk(settings, metrics)
     await desk.accounts.open()
     await desk.work.start()
+    await desk.trading.open()
     await desk.market.start()
     clock = timetable(desk)
     clock.start()
@@ -151,6 +155,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         desk.hub.close()
         clock.shutdown(wait=False)
         await desk.market.stop()
+        await desk.trading.close()
         await desk.work.stop()
         await desk.db.close()
 
@@ -173,7 +178,14 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         settings.clickhouse_url,
         settings.dask_scheduler,
     )
-    market = _market(settings, db, hub, preferences)
+    trading = Trading(
+        db,
+        hub,
+        TradingPolicies(preferences),
+        Presence(settings.data_dir / "trading"),
+        mode=settings.mode,
+    )
+    market = _market(settings, db, hub, preferences, trading)
     _join(hub, work, market, metrics)
     return Desk(
         db=db,
@@ -189,6 +201,7 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         ),
         preferences=preferences,
         market=market,
+        trading=trading,
         health=Health(probes(db, settings.data_dir, work.seats, depended)),
         metrics=metrics,
         dependencies=depended,
@@ -201,11 +214,13 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
     )
 
 
-def _market(settings: Settings, db: Database, hub: Hub, preferences: Preferences) -> Market:
+def _market(
+    settings: Settings, db: Database, hub: Hub, preferences: Preferences, trading: Trading
+) -> Market:
     fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
     sources = len(_fx_urls(settings))
     policies = Policies(db, preferences, fx_fixed=fixed, fx_sources=sources)
-    return Market(db, hub, preferences, policies, Latency(), outside(settings))
+    return Market(db, hub, preferences, policies, Latency(), outside(settings), trading)
 
 
 def _join(hub: Hub, work: Workbench, market: Market, metrics: Metrics) -> None:

@@ -108,6 +108,9 @@ CODES: dict[str, int] = {
     "cluster_failed": 503,
     "disk_full": 507,
     "work_out_of_memory": 507,
+    # runtime.trading
+    "engine_killed": 409,
+    "action_impossible": 409,
     # history
     "file_empty": 422,
     "file_without_rows": 422,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.runtime.metrics import Metrics
     from app.runtime.preferences import Preferences
     from app.runtime.streams.hub import Hub
+    from app.runtime.trading.trading import Trading
     from app.runtime.work.workbench import Workbench
 
 
@@ -40,6 +41,7 @@ class Desk:
     preferences: Preferences
     health: Health
     market: Market
+    trading: Trading
     metrics: Metrics
     dependencies: Dependencies
     mode: str

@@ -34,6 +34,7 @@ from app.domain.policy import Policy
 from app.domain.problems import Problem
 from app.domain.venues import Venue
 from app.engine.core import Engine
+from app.engine.execution import ids
 from app.engine.views import Views
 from app.exchanges import EXCHANGES
 from app.exchanges.scanning import translators
@@ -50,8 +51,11 @@ from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
 from app.runtime.publisher import Publisher
 from app.runtime.streams.hub import Hub
+from app.runtime.trading import joining
+from app.runtime.trading.blocks import FEEDS
 from app.runtime.trading.session import Session
 from app.runtime.trading.signals import Signals
+from app.runtime.trading.trading import Joined, Trading
 from app.runtime.trading.warm import warm
 from app.runtime.venues import awaited_rows, venue_rows
 from app.texts.coins import korean_name
@@ -109,7 +113,9 @@ class Market:
         policies: Policies,
         latency: Latency,
         outside: Outside,
+        trading: Trading,
     ) -> None:
+        self.trading = trading
         self.feeds = "off"
         self.state = "off"
         """off, starting, running, stopped (by a bug of ours, told in `reason`)."""
@@ -223,7 +229,14 @@ class Market:
         policy = await self.policies.load(feeds)
         number = await self._db.read(signals.next_number) + self._skipped
         self._skipped = 0
-        engine = Engine(Rack(), translators(outside.venues), policy, first_number=number)
+        engine = Engine(
+            Rack(),
+            translators(outside.venues),
+            policy,
+            first_number=number,
+            identity=ids.Identity(*await self.trading.identity()),
+            venue_rules=joining.rules_of(self.trading.mode, outside.venues),
+        )
         line = Feeds(
             self._take,
             exchanges={venue: EXCHANGES[venue] for venue in outside.venues},
@@ -238,6 +251,7 @@ class Market:
             do=line.do,
             changed=self._changed,
             stopped=self._stopped,
+            trade=self.trading.take,
         )
         session.listen(self._signals.take)
         session.listen(self.counts.take)
@@ -246,6 +260,24 @@ class Market:
         self._run = Run(engine, Views(engine), session, line, demo)
         session.take(PolicyChanged(time.time_ns(), policy))
         await line.start()
+        await self.trading.begin(await self._joined(feeds, engine, session, line), feeds)
+
+    async def _joined(self, feeds: str, engine: Engine, session: Session, line: Feeds) -> Joined:
+        """What trading needs of this life. Only PAPER may trade on the demo's books."""
+        venues, mode = self.outside.venues, self.trading.mode
+        paper = await self.trading.policies.paper()
+        if mode == joining.PAPER:
+            ports = await joining.paper_ports(engine, self._db, line.clock, venues, paper)
+            given = joining.opening(paper, venues)
+            return Joined(engine, session.take, line.clock, ports, given)
+        watched = engine.universe.watched
+        ports = (
+            joining.venue_ports(line, venues, lambda venue: tuple(watched.get(venue, ())))
+            if feeds == "live"
+            else {}
+        )
+        block = None if ports else FEEDS
+        return Joined(engine, session.take, line.clock, ports, None, block)
 
     async def _close(self) -> None:
         """The session first: lines that are cut on purpose are no news of the market."""
@@ -259,6 +291,7 @@ class Market:
         run = self._run
         if run is not None:
             collector.stir()
+            await self.trading.end()
             run.session.end()
             await run.feeds.stop()
             await self._signals.flush()

@@ -8,7 +8,15 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from app.domain.events import Event, FrameReceived
-from app.domain.facts import Command, Fact, Taken
+from app.domain.facts import (
+    AskOrder,
+    CancelOrder,
+    Command,
+    Fact,
+    SendOrder,
+    SendTransfer,
+    Taken,
+)
 from app.engine.core import Engine
 from app.runtime.latency import Latency
 
@@ -16,6 +24,8 @@ log = structlog.get_logger("kimp.session")
 
 # One frame in so many is timed: two clock readings cost more than what they would measure.
 TIMED_EVERY = 16
+# What goes to the recorder with its step's facts, and leaves after their commit; feeds do the rest.
+TRADING = frozenset({SendOrder, CancelOrder, SendTransfer, AskOrder})
 
 
 class Session:
@@ -29,9 +39,13 @@ class Session:
         do: Callable[[Command], None],
         changed: Callable[[int, int], None],
         stopped: Callable[[str], None],
+        trade: Callable[[Sequence[Fact], Sequence[Command]], None] | None = None,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """changed(row, at_ns): a book has changed. stopped(reason): a bug of ours ended it."""
+        """changed(row, at_ns): a book has changed. stopped(reason): a bug of ours ended it.
+
+        trade(facts, commands): all facts of a step, with those of its commands that are trading's.
+        """
         self.frames = 0
         self.record: Callable[[Event], None] | None = None
         """Called with every event before its step, while a recording runs."""
@@ -40,6 +54,7 @@ class Session:
         self._do = do
         self._changed = changed
         self._stopped = stopped
+        self._trade = trade
         self._clock_ns = clock_ns
         self._listeners: list[Callable[[Sequence[Fact]], None]] = []
         self._is_over = False
@@ -73,8 +88,18 @@ class Session:
             taken = self._step(event)
         if taken.row >= 0:
             self._changed(taken.row, event.at_ns)
+        if taken.commands or taken.facts:
+            self._route(taken)
+
+    def _route(self, taken: Taken) -> None:
+        sends: list[Command] = []
         for command in taken.commands:
-            self._do(command)
+            if type(command) in TRADING:
+                sends.append(command)
+            else:
+                self._do(command)
+        if self._trade is not None:
+            self._trade(taken.facts, sends)
         if taken.facts:
             for listener in self._listeners:
                 listener(taken.facts)

@@ -268,6 +268,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The stored dataset is damaged",
         "{column} is not what was stored. Delete the dataset and upload its file again.",
     ),
+    "engine_killed": (
+        "The kill switch is on",
+        "Say HALTED first, which lets go of it; then begin again.",
+    ),
+    "action_impossible": (
+        "Nothing was done",
+        "{action} is not possible for the cycle as it is now. Its page says why.",
+    ),
     "feeds_fixed": (
         "The feeds are fixed",
         "The environment says KIMP_FEEDS={feeds}. Start kimp without it to choose here.",

@@ -264,7 +264,7 @@ class LivePort:
             meant = read(answer.status, answer.body)
         except Unclear as unclear:
             self._door.is_well = False
-            raise Silent(unclear.reason, str(unclear)) from unclear
+            raise Silent(unclear.reason, str(unclear).partition(": ")[2]) from unclear
         except ValueError as fault:
             self._door.is_well = False
             raise Silent("unreadable", str(fault)[:200]) from fault
