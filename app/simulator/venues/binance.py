@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Iterable
@@ -17,7 +15,6 @@ from app.simulator.protocol import (
     Dialect,
     KeepAlive,
     Listing,
-    Network,
     Reply,
     Request,
     Rules,
@@ -26,6 +23,7 @@ from app.simulator.protocol import (
     decimal_lot,
 )
 from app.simulator.venues.binance_funding import premium_index
+from app.simulator.venues.binance_private import BinancePrivate
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
 WEIGHT_LIMIT = 6_000
@@ -33,23 +31,13 @@ WEIGHT_LIMIT = 6_000
 BANNED_AT = 2
 """So many times the limit, and 418 answers instead of 429."""
 STREAMS_MAX = 1_024
-RECV_WINDOW_MS, RECV_WINDOW_MS_MAX = 5_000, 60_000
-AHEAD_MS_MAX = 1_000
+PRIVATE_STREAM = "/ws-api/"
 KLINES, KLINES_MAX = 500, 1_000
 TRADES, TRADES_MAX = 500, 1_000
 DEPTH_WEIGHTS = ((100, 5), (500, 25), (1_000, 50), (5_000, 250))
 INTERVALS = {"1m": 1, "3m": 3, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "1d": 1_440}
 BOOK_STREAM = re.compile(r"depth(5|10|20)?(@100ms|@1000ms)?")
 OTHER_STREAMS = ("bookTicker", "trade", "aggTrade")
-
-NETWORKS = {
-    "bitcoin": "BTC",
-    "avalanche": "AVAXC",
-    "bitcoincash": "BCH",
-    "optimism": "OPTIMISM",
-    "arbitrum": "ARBITRUM",
-}
-"""`network` where it is not the chain's ticker."""
 
 
 def tick(_quote: str, price: float) -> Decimal:
@@ -77,6 +65,7 @@ class Binance(Dialect):
 
     def begin(self) -> None:
         self._budget = Budget(WEIGHT_LIMIT, 60.0)
+        self.private = self._private = BinancePrivate(self.market)
         self._slow: dict[str, tuple[int, dict[str, str], dict[str, str]]] = {}
         """Changes since the last second, of symbols whose `@depth` is wanted at 1000 ms."""
 
@@ -103,6 +92,8 @@ class Binance(Dialect):
         return _error(status, -1007, "Timeout waiting for response from backend server.")
 
     def _answer(self, request: Request) -> Reply:
+        if (reply := self._private.http(request)) is not None:
+            return reply
         if request.method != "GET":
             return _unknown()
         match request.path:
@@ -122,10 +113,6 @@ class Binance(Dialect):
                 return self._tickers(request)
             case "/sapi/v1/system/status":
                 return Reply.json({"status": 0, "msg": "normal"})
-            case "/sapi/v1/capital/config/getall":
-                return self._refused(request) or Reply.json(self._wallets())
-            case "/sapi/v1/margin/allPairs" | "/sapi/v1/margin/isolated/allPairs":
-                return self._refused(request) or Reply.json([])
             case "/fapi/v1/premiumIndex":
                 market = self.market
                 listed = market.listings.values()
@@ -236,65 +223,25 @@ class Binance(Dialect):
             return listing if isinstance(listing, Reply) else Reply.json(_ticker(listing))
         return Reply.json([_ticker(one) for one in self.market.listings.values()])
 
-    def _wallets(self) -> list[dict[str, Any]]:
-        return [
-            {
-                "coin": wallet.asset,
-                "depositAllEnable": any(network.deposit for network in wallet.networks),
-                "withdrawAllEnable": any(network.withdraw for network in wallet.networks),
-                "name": wallet.title,
-                "free": "0",
-                "locked": "0",
-                "freeze": "0",
-                "withdrawing": "0",
-                "ipoing": "0",
-                "ipoable": "0",
-                "storage": "0",
-                "isLegalMoney": False,
-                "trading": True,
-                "networkList": [
-                    _network(wallet.asset, one, default=index == 0)
-                    for index, one in enumerate(wallet.networks)
-                ],
-            }
-            for wallet in self.market.wallets.values()
-        ]
-
-    def _refused(self, request: Request) -> Reply | None:
-        """§4: HMAC-SHA256 in hex over query and body as sent, `signature` last."""
-        keys = self.market.keys
-        if request.headers.get("x-mbx-apikey") != keys.key:
-            return _error(401, -2015, "Invalid API-key, IP, or permissions for action.")
-        payload = request.query + request.body.decode("latin-1")
-        signed, _, given = payload.rpartition("&signature=")
-        fields = dict(request.fields)
-        at_ms = number(fields.get("timestamp", ""), -1)
-        if not signed or at_ms < 0:
-            return _error(400, -1102, "Mandatory parameter 'signature' was not sent.")
-        window = number(fields.get("recvWindow", ""), RECV_WINDOW_MS)
-        now_ms = self.market.now_ms()
-        if window > RECV_WINDOW_MS_MAX:
-            return _error(400, -1131, "recvWindow must be less than 60000.")
-        if at_ms >= now_ms + AHEAD_MS_MAX or now_ms - at_ms > window:
-            return _error(400, -1021, "Timestamp for this request is outside of the recvWindow.")
-        right = hmac.new(keys.secret.encode(), signed.encode(), hashlib.sha256).hexdigest()
-        if not hmac.compare_digest(right, given.lower()):
-            return _error(400, -1022, "Signature for this request is not valid.")
-        return None
-
     # ---- stream ------------------------------------------------------------------------------
 
     def admits(self, request: Request) -> Reply | None:
-        return None if re.match(r"/(ws|stream)(/|$)", request.path) else _unknown()
+        return None if re.match(r"/(ws|stream|ws-api)(/|$)", request.path) else _unknown()
 
     def opened(self, client: Client) -> None:
         """§1: `/ws/<streams>` is raw, `/stream?streams=` wraps. state: whether it wraps."""
+        if client.path.startswith(PRIVATE_STREAM):
+            client.state = {}
+            return
         client.state = "/ws" not in client.path
         named = client.path.split("/") if not client.state else []
         asked = dict(pair.partition("=")[::2] for pair in client.query.split("&"))
         self._join(client, [*named, *asked.get("streams", "").split("/")])
 
     def heard(self, client: Client, text: str) -> None:
+        if client.path.startswith(PRIVATE_STREAM):
+            self._private.heard(client, text)
+            return
         try:
             asked = json.loads(text)
         except ValueError:
@@ -435,6 +382,12 @@ def _weight(request: Request) -> int:
             return 2 if request.asked("symbol") else 4
         case "/sapi/v1/capital/config/getall":
             return 10
+        case "/api/v3/order" if request.method == "GET":
+            return 4
+        case "/api/v3/openOrders" if request.method == "GET":
+            return 6 if request.asked("symbol") else 80
+        case "/api/v3/allOrders" | "/api/v3/myTrades" | "/api/v3/account":
+            return 20
     return 1
 
 
@@ -490,36 +443,6 @@ def _symbol(listing: Listing) -> dict[str, Any]:
         "permissionSets": [["SPOT"]],
         "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
         "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
-    }
-
-
-def _network(asset: str, network: Network, *, default: bool) -> dict[str, Any]:
-    chain = network.chain
-    step = f"{Decimal(1).scaleb(-network.decimals):f}"
-    return {
-        "network": NETWORKS.get(chain.key, chain.ticker),
-        "coin": asset,
-        "name": f"{chain.title} ({chain.standard})" if chain.standard else chain.title,
-        "isDefault": default,
-        "depositEnable": network.deposit,
-        "withdrawEnable": network.withdraw,
-        "depositDesc": "" if network.deposit else "Wallet Maintenance, Deposit Suspended",
-        "withdrawDesc": "" if network.withdraw else "Wallet Maintenance, Withdrawal Suspended",
-        "withdrawFee": network.fee,
-        "withdrawMin": network.minimum,
-        "withdrawMax": "9999999",
-        "withdrawIntegerMultiple": step,
-        "depositDust": "0",
-        "minConfirm": chain.confirmations,
-        "unLockConfirm": 0,
-        "addressRegex": "^.+$",
-        "memoRegex": "^[0-9]{1,10}$" if chain.key in {"ripple", "stellar"} else "",
-        "sameAddress": chain.key in {"ripple", "stellar"},
-        "estimatedArrivalTime": 5,
-        "busy": False,
-        "resetAddressStatus": False,
-        "contractAddressUrl": "https://explorer.invalid/",
-        "contractAddress": network.contract or "",
     }
 
 
