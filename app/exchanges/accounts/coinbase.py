@@ -325,8 +325,8 @@ def _transactions(
 
 def _error(status: int, body: bytes) -> words.Error | None:
     """Raises Unclear."""
-    if status == 401:  # its body is a word without a shape [3]
-        return words.Error("UNAUTHENTICATED")
+    if status == 401 and body.strip() == words.UNAUTHORISED:
+        return words.Error("UNAUTHORISED")
     text = heard(status, body)
     if status < 300:
         return None
@@ -334,7 +334,7 @@ def _error(status: int, body: bytes) -> words.Error | None:
 
 
 def _words(error: words.Error) -> set[str]:
-    return {error.error} | {told.id.upper() for told in error.errors} - {""}
+    return ({error.error} | {told.id.upper() for told in error.errors}) - {""}
 
 
 def _well(status: int, body: bytes, kind: type[T]) -> T:
@@ -353,7 +353,7 @@ def _refused(status: int, body: bytes) -> Rejection | None:
     error = _error(status, body)
     if error is None:
         return None
-    if status == 401:  # what nobody signed, nobody does
+    if error.error == "UNAUTHORISED":  # what nobody signed, nobody does
         return Rejection("401", "Unauthorized")
     for told in error.errors:
         if told.id in words.WALLET_REFUSED:

@@ -12,6 +12,7 @@ from app.domain.orders import OrderState
 from app.domain.transfers import TransferState
 from app.exchanges.accounts.reading import Blank
 
+UNAUTHORISED = b"Unauthorized"  # a word without a shape, with status 401 [3]
 REFUSED = frozenset({
     "INSUFFICIENT_FUND", "INSUFFICIENT_FUNDS", "INVALID_LIMIT_PRICE_POST_ONLY", "INVALID_ARGUMENT",
     "UNSUPPORTED_ORDER_CONFIGURATION", "INVALID_SIZE_PRECISION", "INVALID_PRICE_PRECISION",
