@@ -92,11 +92,14 @@ def get_order(conn: sa.Connection, mode: str, client_id: str) -> Order | None:
 
 def may_follow(stored: Order, expected: Collection[OrderState], new: Order) -> bool:
     """An order is noted on the version that it was read at; planned ones leave by a claim or
-    expire, and what is proved to have ended stays as it ended."""
+    expire, and what is proved to have ended stays as it ended. (A cancel may be told before the
+    trade that came just before it.)"""
     if stored.state not in expected or stored.version != new.version:
         return False
     if stored.state is OrderState.PLANNED or new.state is OrderState.PLANNED:
         return False
+    if stored.state is OrderState.CANCELLED and new.state is OrderState.FILLED:
+        return True
     return stored.state not in ORDER_ENDS or new.state is stored.state
 
 

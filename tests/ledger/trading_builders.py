@@ -122,9 +122,7 @@ def new_transfer(
     client_id: str, amount: str = "399", hop: int = 1, attempt: int = 1, asset: str = "XRP"
 ) -> NewTransfer:
     terms = TransferTerms(asset, BINANCE, UPBIT, "ripple", "XRP", "XRP", d(amount), d("0.2"))
-    return NewTransfer(
-        client_id, Role.TRANSFER, CycleStep.WITHDRAW_REQUESTED, hop, attempt, terms
-    )
+    return NewTransfer(client_id, Role.TRANSFER, CycleStep.WITHDRAW_REQUESTED, hop, attempt, terms)
 
 
 def opened(
@@ -187,9 +185,7 @@ def lease_of(conn: sa.Connection, venue: Venue = BINANCE, owner: str = ME) -> Le
     return taken
 
 
-def send(
-    conn: sa.Connection, client_id: str, venue: Venue = BINANCE, mode: str = MODE
-) -> Order:
+def send(conn: sa.Connection, client_id: str, venue: Venue = BINANCE, mode: str = MODE) -> Order:
     order = intents.claim_order(
         conn, mode, client_id, ME, lease_of(conn, venue), WINDOW_MS, signed_at_ns=None
     )
@@ -265,9 +261,7 @@ def withdraw(
     """Send a transfer; its sender has it."""
     from msgspec import structs
 
-    sent = intents.claim_transfer(
-        conn, mode, client_id, ME, lease_of(conn, BINANCE), WINDOW_MS
-    )
+    sent = intents.claim_transfer(conn, mode, client_id, ME, lease_of(conn, BINANCE), WINDOW_MS)
     assert isinstance(sent, Transfer), sent
     paid = None if fee is None else d(fee)
     new = structs.replace(
