@@ -76,6 +76,7 @@ from app.exchanges.accounts.binance_words import (
 )
 from app.exchanges.accounts.contract import IdClass, Page, Rules, StreamRow, Unclear
 from app.exchanges.accounts.reading import (
+    EXACT,
     action,
     average,
     bps,
@@ -258,7 +259,7 @@ class BinanceAccount:
             "coin": terms.asset,
             "network": terms.network,
             "address": terms.address,
-            "amount": plain(terms.amount + terms.fee),
+            "amount": plain(EXACT.add(terms.amount, terms.fee)),
             "withdrawOrderId": client_id,
         }
         if terms.tag:

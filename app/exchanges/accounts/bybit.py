@@ -32,7 +32,7 @@ from app.domain.venues import Venue
 from app.exchanges.accounts import bybit_words as words
 from app.exchanges.accounts.bybit_words import Path, listed, onward, refused, reply_of, result
 from app.exchanges.accounts.contract import IdClass, Page, Rules, StreamRow, Unclear
-from app.exchanges.accounts.reading import action, bps, exact, plain, question, received
+from app.exchanges.accounts.reading import EXACT, action, bps, exact, plain, question, received
 from app.exchanges.bybit import Bybit
 from app.exchanges.contract import Names, Request, Ticket, Unreadable
 from app.exchanges.logins import login
@@ -327,7 +327,9 @@ class BybitAccount:
     def _balance(self, told: words.Coin) -> Balance:
         """What is locked is part of the wallet's balance [3]."""
         locked = exact(told.locked)
-        return Balance(self.venue, told.coin, exact(told.walletBalance) - locked, locked)
+        return Balance(
+            self.venue, told.coin, EXACT.subtract(exact(told.walletBalance), locked), locked
+        )
 
     def _withdrawal(self, row: words.Withdrawal) -> WithdrawalReport:
         state = words.WITHDRAWAL_WORDS.get(row.status, TransferState.UNKNOWN)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Context, Decimal
+from functools import reduce
 
 import msgspec
 
@@ -23,11 +24,12 @@ from app.domain.transfers import (
 )
 from app.domain.venues import Venue
 from app.exchanges.accounts.contract import Page, Unclear
-from app.exchanges.accounts.reading import average, bps, changed, exact, heard, plain
+from app.exchanges.accounts.reading import EXACT, average, bps, changed, exact, heard, plain
 from app.exchanges.contract import Names, Request, Unreadable
 
 ROWS = 100  # of a page [3]
 FEE_STEP = Decimal("0.00000001")
+WIDE = Context(prec=80)  # of a quotient
 
 SIDES = {"bid": Side.BUY, "ask": Side.SELL}
 SPELLED = {side: word for word, side in SIDES.items()}
@@ -233,16 +235,22 @@ def fills(venue: Venue, told: Order, names: Names) -> list[Fill]:
 
 def shared_out(fee: Decimal, funds: list[Decimal]) -> tuple[list[Decimal], bool]:
     """Shares that add up to the fee; whether each is what its own trade was charged."""
-    total = sum(funds, Decimal(0))
+    total = sum_of(funds)
     if not total:
         return [Decimal(0) for _ in funds], not fee
-    rate = (fee / total).normalize()
-    if rate * total == fee and rate == rate.quantize(FEE_STEP):
-        return [rate * part for part in funds], True
-    shares = [(fee * part / total).quantize(FEE_STEP, ROUND_DOWN) for part in funds]
+    rate = WIDE.divide(fee, total).quantize(FEE_STEP, context=WIDE)
+    if EXACT.multiply(rate, total) == fee:
+        return [EXACT.multiply(rate, part) for part in funds], True
+    parts = [WIDE.divide(WIDE.multiply(fee, part), total) for part in funds]
+    shares = [part.quantize(FEE_STEP, ROUND_DOWN) for part in parts]
     largest = max(range(len(funds)), key=lambda index: funds[index])
-    shares[largest] += fee - sum(shares, Decimal(0))
+    rest = EXACT.subtract(fee, sum_of(shares))
+    shares[largest] = EXACT.add(shares[largest], rest)
     return shares, len(funds) == 1
+
+
+def sum_of(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def balances(venue: Venue, body: bytes) -> Page[Balance]:

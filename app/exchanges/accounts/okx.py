@@ -65,7 +65,7 @@ from app.exchanges.accounts.okx_words import (
     rows,
     side_of,
 )
-from app.exchanges.accounts.reading import action, bps, exact, plain, question
+from app.exchanges.accounts.reading import EXACT, action, bps, exact, plain, question
 from app.exchanges.contract import Names, Request, Ticket, Unreadable
 from app.exchanges.logins import login
 from app.exchanges.okx import OKX
@@ -190,7 +190,7 @@ class OKXAccount:
                 side_of(row.side),
                 exact(row.fillPx),
                 exact(row.fillSz),
-                -exact(row.fee),  # what is charged is below zero [6]
+                EXACT.minus(exact(row.fee)),  # what is charged is below zero [6]
                 row.feeCcy,
                 int(row.ts) * MS_NS,
             )
@@ -243,7 +243,7 @@ class OKXAccount:
         """From the trading to the funding account, with the fee that comes on top."""
         fields = {
             "ccy": terms.asset,
-            "amt": plain(terms.amount + terms.fee),
+            "amt": plain(EXACT.add(terms.amount, terms.fee)),
             "from": TRADING,
             "to": FUNDING,
             "clientId": client_id,
@@ -413,7 +413,7 @@ class OKXAccount:
                 side_of(told.side),
                 exact(told.fillPx),
                 exact(told.fillSz),
-                -exact(told.fillFee),
+                EXACT.minus(exact(told.fillFee)),
                 told.fillFeeCcy,
                 int(told.fillTime) * MS_NS,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import wraps
 from typing import Annotated, Concatenate, ParamSpec, TypeVar
 
@@ -22,6 +22,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 _NUMBER = re.compile(NUMBER)
+EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
+"""For sums and differences of money: the usual one cuts to 28 digits, also with a minus sign."""
 Blank = Annotated[str, msgspec.Meta(pattern=f"^({NUMBER})?$")]
 """A field that holds a decimal as text, or nothing at all."""
 Sided = Mapping[str, Side]

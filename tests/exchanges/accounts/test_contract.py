@@ -223,14 +223,17 @@ def test_a_field_that_is_gone_or_strange_never_makes_a_refusal(
     if not fields:
         return
     name = data.draw(st.sampled_from(sorted(fields)))
+    strange: Any = None
     if data.draw(st.booleans()):
         del fields[name]
     else:
-        fields[name] = data.draw(st.sampled_from([None, [], {}, "?", 17, -1.5, True]))
+        strange = data.draw(st.sampled_from([None, [], {}, "?", 17, -1.5, True]))
+        fields[name] = strange
     got = meaning(venue, case._replace(body=json.dumps(fields).encode()))
     if case.reads in ACTIONS and not isinstance(case.means, Rejection | NeedsOperator):
         assert not isinstance(got, Rejection | NeedsOperator)
-    if case.reads == "order" and case.means is not None:
+    says_none = strange == []  # by an empty list some venues say so
+    if case.reads == "order" and case.means is not None and not says_none:
         assert got is not None
 
 
