@@ -212,7 +212,8 @@ def test_the_quick_look_never_misses_what_the_walk_would_take() -> None:
 
 
 def listed(venue: Venue, *pairs: str) -> list[Market]:
-    return [Market(Instrument(venue, *pair.split("/")), True) for pair in pairs]
+    named = (pair.partition("/") for pair in pairs)
+    return [Market(Instrument(venue, base, quote), True) for base, _, quote in named]
 
 
 def legs(found: dict[Venue, list[Market]], policy: Policy | None = None) -> list[str]:
