@@ -41,7 +41,7 @@ from app.domain.transfers import (
 from app.domain.venues import KOREAN, Venue
 from app.exchanges import EXCHANGES
 from app.exchanges.accounts import ACCOUNTS
-from app.exchanges.accounts.contract import StreamRow
+from app.exchanges.accounts.contract import StreamRow, Unclear
 from app.exchanges.contract import Names, Request, Ticket
 from app.exchanges.signing import Keys, sign
 from tests.simulator.kit import Simulated, simulated
@@ -149,7 +149,10 @@ class Member:
         request = self.account.ask_order(self.bitcoin, name, order_id)
         assert request is not None
         reply = self.send(request)
-        found = self.account.read_order(request, reply.status_code, reply.content, self.names)
+        try:
+            found = self.account.read_order(request, reply.status_code, reply.content, self.names)
+        except Unclear:
+            return None  # not yet, or not sure
         assert found is None or found.venue_order_id == order_id
         return found
 
