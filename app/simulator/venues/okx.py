@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 
 from app.simulator.budget import Budget
@@ -23,7 +19,8 @@ from app.simulator.protocol import (
     Trade,
     Update,
 )
-from app.simulator.venues.chains import chain_name
+from app.simulator.venues.okx_private import CLOCK_MS, OkxPrivate
+from app.simulator.venues.okx_words import done, refused, signature
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number
 
 STREAMS = ("/ws/v5/public", "/ws/v5/private", "/ws/v5/business")
@@ -39,10 +36,8 @@ LIMITS = {
     "/api/v5/market/books": 40,
     "/api/v5/market/candles": 40,
     "/api/v5/market/history-candles": 20,
-    "/api/v5/asset/currencies": 12,
 }
 """Requests per endpoint in two seconds; others 20."""
-CLOCK_MS = 30_000
 
 
 class Okx(Dialect):
@@ -54,6 +49,7 @@ class Okx(Dialect):
     faults_without = frozenset({"checksum"})  # the field is retired: always 0
 
     def begin(self) -> None:
+        self.private = self.account = OkxPrivate(self.market)
         self.connections = 0
         self.told_ms: dict[str, int] = {}
         self.budgets = {path: Budget(limit, 2) for path, limit in LIMITS.items()}
@@ -65,6 +61,8 @@ class Okx(Dialect):
     # ---- REST ----
 
     def http(self, request: Request) -> Reply:
+        if (reply := self.account.http(request)) is not None:
+            return reply
         budget = self.budgets.setdefault(request.path, Budget(20, 2))
         if budget.take("", 1, self.market.now_ms()) > budget.limit:
             return self.limited(request, 429)
@@ -75,8 +73,6 @@ class Okx(Dialect):
                 return self.instruments(request)
             case "/api/v5/system/status":
                 return done([])
-            case "/api/v5/asset/currencies":
-                return self.unsigned(request) or done(self.currencies(request.asked("ccy")))
         if request.path.startswith("/api/v5/market/"):
             return self.of_market(request)
         return refused("404", "Not Found", 404)
@@ -139,68 +135,6 @@ class Okx(Dialect):
         ]
         return done(rows[::-1][:limit])
 
-    def currencies(self, asked: str) -> list[dict[str, Any]]:
-        wanted = set(asked.split(",")) if asked else None
-        rows = []
-        for wallet in self.market.wallets.values():
-            if wanted is not None and wallet.asset not in wanted:
-                continue
-            for network in wallet.networks:
-                rows.append(
-                    {
-                        "ccy": wallet.asset,
-                        "chain": f"{wallet.asset}-{chain_name('okx', network.chain)}",
-                        "name": wallet.title,
-                        "canDep": network.deposit,
-                        "canWd": network.withdraw,
-                        "canInternal": True,
-                        "minDep": network.minimum,
-                        "minWd": network.minimum,
-                        "maxWd": "1000000",
-                        "minFee": network.fee,
-                        "maxFee": network.fee,
-                        "minFeeForCtAddr": network.fee,
-                        "fee": network.fee,
-                        "burningFeeRate": "",
-                        "needTag": network.chain.key == "ripple",
-                        "mainNet": network.contract is None,
-                        "wdTickSz": str(network.decimals),
-                        "minDepArrivalConfirm": str(network.chain.confirmations),
-                        "minWdUnlockConfirm": str(network.chain.confirmations),
-                        "depQuotaFixed": "",
-                        "wdQuota": "10000000",
-                        "usedWdQuota": "0",
-                        "ctAddr": network.contract or "",
-                        "depEstOpenTime": "",
-                        "wdEstOpenTime": "",
-                    }
-                )
-        return rows
-
-    def unsigned(self, request: Request) -> Reply | None:
-        """None: the signature is right. base64(HMAC(time + METHOD + path?query + body))."""
-        keys, given = self.market.keys, request.headers
-        for name in ("key", "sign", "timestamp", "passphrase"):
-            if not given.get(f"ok-access-{name}"):
-                text = f"Request header OK-ACCESS-{name.upper()} cannot be empty."
-                return refused("50103", text, 401)
-        stamp = given["ok-access-timestamp"]
-        try:
-            at = datetime.fromisoformat(stamp)
-        except ValueError:
-            return refused("50112", "Invalid OK-ACCESS-TIMESTAMP", 401)
-        if abs(at.timestamp() * 1_000 - self.market.now_ms()) > CLOCK_MS:
-            return refused("50102", "Timestamp request expired", 401)
-        if given["ok-access-key"] != keys.key:
-            return refused("50111", "Invalid OK-ACCESS-KEY", 401)
-        if given["ok-access-passphrase"] != keys.passphrase:
-            return refused("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
-        path = f"{request.path}?{request.query}" if request.query else request.path
-        signed = f"{stamp}{request.method}{path}".encode() + request.body
-        if not hmac.compare_digest(signature(keys.secret, signed), given["ok-access-sign"]):
-            return refused("50113", "Invalid Sign", 401)
-        return None
-
     def limited(self, request: Request, status: int) -> Reply:
         if status < 500:
             return refused("50011", "Too Many Requests", status)
@@ -245,7 +179,9 @@ class Okx(Dialect):
         if client.path == "/ws/v5/private" and channel in PRIVATE:
             if not client.state["login"]:
                 return self.fail(client, "60011", "Please log in")
-            return self.acknowledge(client, word, argument)
+            self.account.follow(client, word, argument)
+            self.acknowledge(client, word, argument)
+            return self.account.welcome(client, argument) if word == "subscribe" else None
         symbol = argument.get("instId", "") if isinstance(argument, dict) else ""
         listing = self.market.listings.get(symbol)
         if channel in PAID and client.path == STREAMS[0] and not client.state["login"]:
@@ -390,15 +326,3 @@ def instrument(listing: Listing, code: int) -> dict[str, Any]:
         "tickSz": format(listing.tick, "f"),
         "uly": "",
     }
-
-
-def signature(secret: str, text: bytes) -> str:
-    return base64.b64encode(hmac.digest(secret.encode(), text, hashlib.sha256)).decode()
-
-
-def done(rows: list[Any]) -> Reply:
-    return Reply.json({"code": "0", "msg": "", "data": rows})
-
-
-def refused(code: str, message: str, status: int = 200) -> Reply:
-    return Reply.json({"code": code, "msg": message, "data": []}, status)
