@@ -39,7 +39,8 @@ def _base64(secret: str, text: str) -> str:
 
 
 class Signer:
-    """One account. ask: headers given replace or (empty) leave out those of the signature."""
+    """One account. ask: headers given replace or (empty) leave out those of the signature; what
+    came too soon is asked again."""
 
     name: str
 
@@ -61,10 +62,14 @@ class Signer:
     async def ask(
         self, method: str, target: str, body: str = "", *, at_ms: int | None = None, **more: str
     ) -> httpx.Response:
-        headers = self.signed(method, target, body, at_ms or now_ms())
         given = {name.replace("_", "-"): value for name, value in more.items()}
-        kept = {name: value for name, value in (headers | given).items() if value}
-        return await self.venue.send(method, target, body, **kept)
+        while True:
+            headers = self.signed(method, target, body, at_ms or now_ms()) | given
+            kept = {name: value for name, value in headers.items() if value}
+            reply = await self.venue.send(method, target, body, **kept)
+            if reply.status_code != 429:
+                return reply
+            await asyncio.sleep(0.2)
 
     def signed(self, method: str, target: str, body: str, at_ms: int) -> dict[str, str]:
         raise NotImplementedError
