@@ -375,12 +375,11 @@ class BinanceAccount:
             return Request("GET", futures, query, signed=True, root=FUTURES_ROOT)
         return Request("GET", spot, query, signed=True)
 
-    def _instrument(self, symbol: str, names: Names, request: Request) -> Instrument:
+    def _instrument(self, symbol: str, names: Names, request: Request | None = None) -> Instrument:
         """A perpetual is spelled as the spot market of its coin: the call tells them apart."""
-        found = names[symbol]
-        if request.root == FUTURES_ROOT:
-            return msgspec.structs.replace(found, product=Product.PERPETUAL)
-        return found
+        hedges = request is not None and request.root == FUTURES_ROOT
+        product = Product.PERPETUAL if hedges else Product.SPOT
+        return msgspec.structs.replace(names[symbol], product=product)
 
     def _report(self, told: Order, names: Names, request: Request) -> OrderReport:
         executed = exact(told.executedQty)
@@ -442,7 +441,7 @@ class BinanceAccount:
     def _executed(self, told: Report, names: Names) -> list[StreamRow]:
         """When it was cancelled, `c` is the cancel's own id and `C` is ours [7]."""
         client_id = told.original_id or told.client_id
-        instrument, side = names[told.symbol], side_of(told.side)
+        instrument, side = self._instrument(told.symbol, names), side_of(told.side)
         executed, at_ns = exact(told.quantity), told.at_ms * MS_NS
         rows: list[StreamRow] = [
             OrderReport(

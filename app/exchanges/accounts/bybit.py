@@ -129,7 +129,9 @@ class BybitAccount:
     def ask_fills(
         self, instrument: Instrument, venue_order_id: str, since_ms: int
     ) -> list[Request]:
-        query = (*self._market(instrument), ("orderId", venue_order_id), ("limit", words.ROWS))
+        """Of 7 days from then on; without a time to start from, of the last 7."""
+        by, since = ("orderId", venue_order_id), ("startTime", str(since_ms))
+        query = (*self._market(instrument), by, since, ("limit", words.ROWS))
         return [Request("GET", Path.FILLS, query, signed=True)]
 
     @question

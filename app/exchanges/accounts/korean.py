@@ -204,9 +204,14 @@ def fills(venue: Venue, told: Order, names: Names) -> list[Fill]:
     """The fee is told of the whole order; by value it falls on its trades.
 
     Where the venue has rounded it, the shares of a part would not add up to that of the whole:
-    such an order's trades are told once it has ended.
+    such an order's trades are told once it has ended. A list that does not make up what was
+    executed is not the list yet: the fee would fall on too few.
     """
-    trades = told.trades or []
+    trades = told.trades
+    if trades is None:
+        raise Unreadable("an order without its trades")
+    if sum_of(exact(trade.volume) for trade in trades) != exact(told.executed_volume):
+        raise Unclear("not_ready", "its trades do not make up what was executed")
     funds = [exact(trade.funds) for trade in trades]
     paid = exact(told.paid_fee)
     shares, is_exact = shared_out(paid, funds)

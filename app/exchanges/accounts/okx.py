@@ -169,13 +169,14 @@ class OKXAccount:
     def ask_fills(
         self, instrument: Instrument, venue_order_id: str, since_ms: int
     ) -> list[Request]:
+        """Of the last days at once, and later those of three months [3]."""
         query = (
             ("instType", SPOT),
             ("instId", self._public.symbol(instrument)),
             ("ordId", venue_order_id),
             ("limit", str(ROWS)),
         )
-        return [Request("GET", Path.FILLS, query, signed=True)]
+        return [Request("GET", path, query, signed=True) for path in (Path.FILLS, Path.FILLS_OLD)]
 
     @question
     def read_fills(self, request: Request, status: int, body: bytes, names: Names) -> Page[Fill]:

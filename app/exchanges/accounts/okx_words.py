@@ -32,6 +32,7 @@ class Path(StrEnum):
     PENDING = "/api/v5/trade/orders-pending"
     ENDED = "/api/v5/trade/orders-history"
     FILLS = "/api/v5/trade/fills"
+    FILLS_OLD = "/api/v5/trade/fills-history"
     BALANCE = "/api/v5/account/balance"
     FUNDING = "/api/v5/asset/balances"
     FEE = "/api/v5/account/trade-fee"

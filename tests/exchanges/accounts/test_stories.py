@@ -120,7 +120,8 @@ class Korean:
         ]  # fmt: skip
         told = {
             "uuid": "u", "side": "bid", "state": self.state, "market": "KRW-BTC",
-            "created_at": at, "remaining_volume": "0", "executed_volume": "1",
+            "created_at": at, "remaining_volume": "0",
+            "executed_volume": f"{sum(self.funds) / PEAK:f}",
             "paid_fee": f"{self.paid_fee:f}", "executed_funds": "1", "trades": rows,
         }  # fmt: skip
         (request,) = account.ask_fills(Instrument(self.venue, "BTC", "KRW"), "u", AT_MS)
@@ -377,3 +378,21 @@ def test_no_text_of_a_fault_holds_a_key() -> None:
         account.read_balances(account.ask_balances(), 401, b'{"error":{"name":"jwt_verification"}}')
     assert caught.value.reason == "not_allowed"
     assert "TESTSECRET" not in str(caught.value)
+
+
+def test_a_market_is_what_the_call_is_of_whatever_the_names_have_learnt() -> None:
+    """Spot and perpetual are spelled alike, and discovery may have heard of the other last."""
+    account, names = ACCOUNTS[Venue.BINANCE], Names(EXCHANGES[Venue.BINANCE])
+    spot = Instrument(Venue.BINANCE, "BTC", "USDT")
+    perpetual = msgspec.structs.replace(spot, product=Product.PERPETUAL)
+    names.learn(perpetual)
+    told = {
+        "symbol": "BTCUSDT", "orderId": 28, "clientOrderId": "a1", "side": "BUY",
+        "status": "NEW", "executedQty": "0", "cummulativeQuoteQty": "0", "updateTime": AT_MS,
+    }  # fmt: skip
+    for instrument in (spot, perpetual):
+        request = account.ask_order(instrument, "a1", None)
+        assert request is not None
+        report = account.read_order(request, 200, json.dumps(told).encode(), names)
+        assert report is not None
+        assert report.instrument == instrument
