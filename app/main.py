@@ -41,6 +41,7 @@ from app.routers import tools as tools_page
 from app.routers.api import backtests, datasets, docs, fees, identity, studies, tokens, tools
 from app.routers.api import live as live_api
 from app.routers.api import settings as settings_api
+from app.routers.api import trading as trading_api
 from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
@@ -69,6 +70,7 @@ ROUTERS = {
     "api.studies": studies.router,
     "api.settings": settings_api.router,
     "api.live": live_api.router,
+    "api.trading": trading_api.router,
     "api.identity": identity.router,
     "api.fees": fees.router,
     "api.tools": tools.router,

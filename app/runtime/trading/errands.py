@@ -21,14 +21,14 @@ Do = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Errands:
-    """failed(key, error): where it raised. done(key): after each, however it ended."""
+    """failed(key, error): where it raised. done(key, went_well): after each."""
 
     def __init__(
         self,
         name: str,
         *,
         failed: Callable[[str, Exception], Coroutine[Any, Any, None]],
-        done: Callable[[str], None],
+        done: Callable[[str, bool], None],
     ) -> None:
         self._name = name
         self._failed = failed
@@ -62,8 +62,10 @@ class Errands:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, key: str, do: Do) -> None:
+        went_well = False
         try:
             await do()
+            went_well = True
         except Exception as error:
             log.exception("errand_failed", of=self._name, errand=key)
             await self._failed(key, error)
@@ -71,4 +73,4 @@ class Errands:
             del self._busy[key]
             if self._waiting:
                 self.begin(*self._waiting.popleft())
-            self._done(key)
+            self._done(key, went_well)

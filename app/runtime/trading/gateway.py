@@ -228,9 +228,11 @@ class Gateway:
         if isinstance(error, outcomes.Contradiction):
             await self._told.halt(f"CONTRADICTION {error}")
 
-    def _done(self, key: str) -> None:
+    def _done(self, key: str, went_well: bool) -> None:
         """What the stream told meanwhile, and nobody has taken."""
         self._news.set()
+        if went_well:
+            self._failures.pop(key, None)
         if self._keeper.has_heard(key):
             self._errands.begin(key, lambda: self._keeper.order(key, _as_it_is))
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -37,11 +39,13 @@ from app.runtime.trading.blocks import FEEDS
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.life import Life, Terms
 from app.runtime.trading.limits import ASKED_S_MAX
+from app.runtime.trading.pages import Reading
 from app.runtime.trading.port import VenuePort
 from app.runtime.trading.presence import Presence
 from app.runtime.trading.reconcile import Drift
 from app.runtime.trading.recovery import Recovered
 from app.runtime.trading.rows import cycle_item, cycle_row
+from app.runtime.trading.transactions import has_ended
 from app.runtime.trading_policy import TradingPolicies
 
 log = structlog.get_logger("kimp.trading")
@@ -49,6 +53,7 @@ log = structlog.get_logger("kimp.trading")
 LIVE = "live"
 ACTIONS = ("retry", "compensate", "close")
 SLOTS_KEPT_S = 7 * 86_400
+ENDED_TOLD_MAX = 100
 SNAPSHOT_NS = 300 * SECOND_NS
 
 
@@ -104,6 +109,8 @@ class Trading:
         self.policies = policies
         self.life: Life | None = None
         self.feeds = "off"
+        self.reading = Reading(db, mode, self._value)
+        """What the JSON API and pages read."""
         self._db = db
         self._hub = hub
         self._presence = presence
@@ -111,6 +118,8 @@ class Trading:
         self._lives = 0
         self._dead: tuple[str, ...] | None = None
         self._joined: Joined | None = None
+        self._ended: deque[str] = deque()
+        self._stats_due = True
         self._waiting: dict[str, list[asyncio.Future[CycleView]]] = {}
         policies.listen(self._policy_changed)
 
@@ -171,15 +180,29 @@ class Trading:
     def _seen(self, view: CycleView) -> None:
         """A cycle has changed: who listens, and who waits for an answer."""
         item = cycle_item(cycle_row(view, self.mode))
-        self._hub.publish("cycles", {view.cycle.id: item})
+        self._hub.publish("cycles", {view.cycle.id: item}, self._forgotten(view))
         for answer in self._waiting.pop(view.cycle.id, []):
             if not answer.done():
                 answer.set_result(view)
+
+    def _forgotten(self, view: CycleView) -> list[str]:
+        """Ended cycles that the topic does not carry any more."""
+        if not has_ended(view):
+            return []
+        self._stats_due = True
+        self._ended.append(view.cycle.id)
+        return [self._ended.popleft()] if len(self._ended) > ENDED_TOLD_MAX else []
+
+    async def _tell_statistics(self) -> None:
+        if self._stats_due:
+            self._stats_due = False
+            self._hub.publish("stats", {self.mode: await self.reading.statistics()})
 
     # ------------------------------------------------------------------ by the clock
 
     async def finalize(self) -> None:
         """Claim what nobody works on: new mail of other processes, leases that ran out."""
+        await self._tell_statistics()
         if self.life is not None and self.life.recovered is not None:
             await self.life.cycle_leases.claim()
             if self.life.state is not None and self.life.state.capital_krw is None:
@@ -315,6 +338,13 @@ class Trading:
 
     async def purses(self) -> tuple[Purse, ...]:
         return await self._db.read(posting.purses, self.mode)
+
+    def _value(self, asset: str, amount: Decimal) -> Decimal | None:
+        """In KRW at the engine's price; None while there is none."""
+        joined = self._joined
+        if joined is None:
+            return amount if asset == "KRW" else None
+        return joined.engine.trading.portfolio.value_krw(asset, amount)
 
     def limits(self) -> tuple[LimitRow, ...]:
         """Empty while no engine runs."""

@@ -1,0 +1,606 @@
+"""Pages: what the JSON API and the pages ask of trading, as items that can be sent (SPEC §9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from app.domain.accounting import (
+    AccountRow,
+    DayRow,
+    DeadLetterRow,
+    EntryRow,
+    JournalRow,
+    PostingCell,
+    Timeline,
+    TradeRow,
+    TradeStatistics,
+    TransitionRow,
+    VenueEventRow,
+)
+from app.domain.cycles import CycleState, CycleView
+from app.domain.orders import OrderState
+from app.domain.problems import Problem
+from app.domain.trading import Purse
+from app.domain.transfers import TransferState
+from app.domain.venues import Venue
+from app.ledger import trading_queries as queries
+from app.ledger.database import Database
+from app.runtime.items import moment
+from app.runtime.trading.rows import (
+    CycleItem,
+    FeeItem,
+    OrderItem,
+    TransferItem,
+    cycle_item,
+    cycle_row,
+    order_item,
+    transfer_item,
+)
+
+if TYPE_CHECKING:
+    from app.runtime.trading.trading import EngineRow
+
+Value = Callable[[str, Decimal], Decimal | None]
+"""KRW of an amount of an asset now; None where there is no price."""
+
+
+class RecoveredItem(msgspec.Struct, frozen=True):
+    """What the last start found. asked: open intents that were asked about."""
+
+    at: str
+    seconds: float
+    asked: int
+    breaches: int
+    adopted: list[str]
+    drifts: int
+    claimed: int
+
+
+class DriftItem(msgspec.Struct, frozen=True):
+    """A venue tells another balance than the ledger has."""
+
+    venue: str
+    asset: str
+    ledger: Decimal
+    told: Decimal
+    looks: int
+    since: str
+
+
+class EngineItem(msgspec.Struct, frozen=True):
+    """by, reason, at: of the last change. operators: intent → code of what a person has to do."""
+
+    mode: str
+    state: str
+    killed: bool
+    armed: bool
+    armed_until: str | None
+    blocked: list[str]
+    running: bool
+    feeds: str
+    by: str
+    reason: str
+    version: int
+    at: str
+    open_intents: int
+    breaches: list[str]
+    audited_at: str | None
+    drifts: list[DriftItem]
+    operators: dict[str, str]
+    recovered: RecoveredItem | None
+
+
+class NetItem(msgspec.Struct, frozen=True):
+    asset: str
+    amount: Decimal
+
+
+class TransitionItem(msgspec.Struct, frozen=True):
+    """hash: of this step and the one before it."""
+
+    seq: int
+    was: str
+    to: str
+    step: str
+    fence: int
+    version: int
+    actor: str
+    reason: str
+    at: str
+    hash: str
+
+
+class JournalItem(msgspec.Struct, frozen=True):
+    at: str
+    version: int
+    actor: str
+    code: str
+    note: str
+
+
+class VenueEventItem(msgspec.Struct, frozen=True):
+    """raw: as the venue wrote it, or as we read it."""
+
+    at: str
+    venue: str
+    kind: str
+    native_id: str
+    client_id: str | None
+    raw: str
+
+
+class AccountItem(msgspec.Struct, frozen=True):
+    account: str
+    asset: str
+    amount: Decimal
+
+
+class CycleDetail(CycleItem, frozen=True):
+    """The cycle's own fields, and: net, gained and spent so far per asset; postings, what came to
+    each account."""
+
+    net: list[NetItem]
+    fees: list[FeeItem]
+    orders: list[OrderItem]
+    transfers: list[TransferItem]
+    transitions: list[TransitionItem]
+    postings: list[AccountItem]
+    journal: list[JournalItem]
+    venue_events: list[VenueEventItem]
+    retry_history: list[dict[str, Any]]
+
+
+class DeadLetterItem(msgspec.Struct, frozen=True):
+    """resolved_at null: it waits for a person."""
+
+    id: int
+    cycle: CycleItem
+    reason: str
+    attempts: int
+    at: str
+    resolved_at: str | None
+    resolved_by: str | None
+    resolution: str | None
+
+
+class TradeItem(msgspec.Struct, frozen=True):
+    """side, quote, price null and to_venue given: a transfer."""
+
+    id: str
+    mode: str
+    cycle_id: str
+    client_id: str
+    role: str
+    venue: str
+    to_venue: str | None
+    base: str
+    quote: str | None
+    side: str | None
+    type: str | None
+    quantity: Decimal
+    price: Decimal | None
+    filled_quantity: Decimal
+    average_price: Decimal | None
+    fees: list[FeeItem]
+    status: str
+    planned_at: str
+    sent_at: str | None
+    ended_at: str | None
+
+
+class EntryItem(msgspec.Struct, frozen=True):
+    id: int
+    txn_id: str
+    account: str
+    asset: str
+    amount: Decimal
+    cycle_id: str | None
+    at: str
+
+
+class SumItem(msgspec.Struct, frozen=True):
+    asset: str
+    amount: Decimal
+
+
+class LedgerItem(msgspec.Struct, frozen=True):
+    accounts: list[AccountItem]
+    sums: list[SumItem]
+
+
+class PurseItem(msgspec.Struct, frozen=True):
+    """value_krw null: there is no price. frozen: why nothing may begin with it."""
+
+    venue: str
+    asset: str
+    available: Decimal
+    reserved: Decimal
+    in_flight: Decimal
+    frozen: str | None
+    value_krw: Decimal | None
+
+
+class PortfolioItem(msgspec.Struct, frozen=True):
+    """equity_krw: of all that has a price; unvalued: what has none."""
+
+    mode: str
+    equity_krw: Decimal
+    unvalued: list[str]
+    purses: list[PurseItem]
+
+
+class DayItem(msgspec.Struct, frozen=True):
+    date: str
+    mode: str
+    cycles: int
+    wins: int
+    losses: int
+    compensated: int
+    pnl_krw: Decimal
+    total_pnl_krw: Decimal
+    volume_krw: Decimal
+    fees_krw: Decimal
+    drawdown_pct: float
+    equity_krw: Decimal | None
+    sharpe: float | None
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """Of one mode. win_rate null without finished cycles."""
+
+    mode: str
+    cycles: int
+    wins: int
+    losses: int
+    compensated: int
+    nothing_done: int
+    open: int
+    dead_letters: int
+    pnl_krw: Decimal
+    volume_krw: Decimal
+    fees_krw: Decimal
+    win_rate: float | None
+    average_pnl_krw: Decimal | None
+    best_pnl_krw: Decimal | None
+    worst_pnl_krw: Decimal | None
+    average_s: float | None
+
+
+class CycleList(msgspec.Struct, frozen=True):
+    items: list[CycleItem]
+    next_cursor: str | None = None
+
+
+class OrderList(msgspec.Struct, frozen=True):
+    items: list[OrderItem]
+    next_cursor: str | None = None
+
+
+class TransferList(msgspec.Struct, frozen=True):
+    items: list[TransferItem]
+    next_cursor: str | None = None
+
+
+class DeadLetterList(msgspec.Struct, frozen=True):
+    items: list[DeadLetterItem]
+    next_cursor: str | None = None
+
+
+class TradeList(msgspec.Struct, frozen=True):
+    items: list[TradeItem]
+    next_cursor: str | None = None
+
+
+class EntryList(msgspec.Struct, frozen=True):
+    items: list[EntryItem]
+    next_cursor: str | None = None
+
+
+class DayList(msgspec.Struct, frozen=True):
+    items: list[DayItem]
+    next_cursor: str | None = None
+
+
+# From rows
+
+
+def cycle_of(view: CycleView, mode: str) -> CycleItem:
+    return cycle_item(cycle_row(view, mode))
+
+
+def engine_item(row: EngineRow) -> EngineItem:
+    found = row.recovered
+    return EngineItem(
+        mode=row.mode,
+        state=row.state,
+        killed=row.killed,
+        armed=row.armed_until_ns is not None,
+        armed_until=moment(row.armed_until_ns),
+        blocked=list(row.blocked),
+        running=row.running,
+        feeds=row.feeds,
+        by=row.by,
+        reason=row.reason,
+        version=row.version,
+        at=moment(row.at_ns) or "",
+        open_intents=row.open_intents,
+        breaches=list(row.breaches),
+        audited_at=moment(row.audited_at_ns),
+        drifts=[
+            DriftItem(
+                each.venue, each.asset, each.ledger, each.told, each.looks,
+                moment(each.since_ns) or "",
+            )
+            for each in row.drifts
+        ],
+        operators=row.operators,
+        recovered=None
+        if found is None
+        else RecoveredItem(
+            moment(found.at_ns) or "", found.seconds, found.asked, found.breaches,
+            [str(venue) for venue in found.adopted], found.drifts, found.claimed,
+        ),
+    )  # fmt: skip
+
+
+def _fees(row: TradeRow) -> list[FeeItem]:
+    return [FeeItem(fee.asset, fee.amount) for fee in row.fees]
+
+
+def trade_item(row: TradeRow) -> TradeItem:
+    return TradeItem(
+        id=row.id,
+        mode=row.mode,
+        cycle_id=row.cycle_id,
+        client_id=row.client_id,
+        role=row.role,
+        venue=row.venue,
+        to_venue=row.to_venue,
+        base=row.base,
+        quote=row.quote,
+        side=row.side,
+        type=row.order_type,
+        quantity=row.requested_quantity,
+        price=row.requested_price,
+        filled_quantity=row.filled_quantity,
+        average_price=row.average_price,
+        fees=_fees(row),
+        status=row.status,
+        planned_at=moment(row.planned_at_ns) or "",
+        sent_at=moment(row.sent_at_ns),
+        ended_at=moment(row.ended_at_ns),
+    )
+
+
+def entry_item(row: EntryRow) -> EntryItem:
+    at = moment(row.at_ns) or ""
+    return EntryItem(
+        row.id, row.txn_id, row.account, row.asset, row.amount, row.cycle_id or None, at
+    )
+
+
+def dead_letter_item(row: DeadLetterRow) -> DeadLetterItem:
+    return DeadLetterItem(
+        row.id,
+        cycle_item(row.cycle),
+        row.reason,
+        row.attempts,
+        moment(row.at_ns) or "",
+        moment(row.resolved_at_ns),
+        row.resolved_by,
+        row.resolution,
+    )
+
+
+def account_item(row: AccountRow | PostingCell) -> AccountItem:
+    return AccountItem(row.account, row.asset, row.amount)
+
+
+def day_item(row: DayRow) -> DayItem:
+    day = row.day
+    return DayItem(
+        date=day.date,
+        mode=row.mode,
+        cycles=day.cycles,
+        wins=day.wins,
+        losses=day.losses,
+        compensated=day.compensated,
+        pnl_krw=day.pnl_krw,
+        total_pnl_krw=row.total_pnl_krw,
+        volume_krw=day.volume_krw,
+        fees_krw=day.fees_krw,
+        drawdown_pct=day.drawdown_pct,
+        equity_krw=day.equity_krw,
+        sharpe=row.sharpe,
+    )
+
+
+def _transition(row: TransitionRow) -> TransitionItem:
+    at = moment(row.at_ns) or ""
+    return TransitionItem(
+        row.seq, row.was, row.to, row.step, row.fence, row.version, row.actor, row.reason, at,
+        row.hash,
+    )  # fmt: skip
+
+
+def _line(row: JournalRow) -> JournalItem:
+    return JournalItem(moment(row.at_ns) or "", row.version, row.actor, row.code, row.note)
+
+
+def _said(row: VenueEventRow) -> VenueEventItem:
+    at = moment(row.received_at_ns) or ""
+    return VenueEventItem(at, row.venue, row.kind, row.native_id, row.client_id, row.raw)
+
+
+def cycle_detail(found: Timeline) -> CycleDetail:
+    return CycleDetail(
+        **msgspec.structs.asdict(cycle_item(found.row)),
+        net=[NetItem(each.asset, each.amount) for each in found.net],
+        fees=[FeeItem(each.asset, each.amount) for each in found.fees],
+        orders=[order_item(row) for row in found.orders],
+        transfers=[transfer_item(row) for row in found.transfers],
+        transitions=[_transition(row) for row in found.transitions],
+        postings=[account_item(row) for row in found.postings],
+        journal=[_line(row) for row in found.journal],
+        venue_events=[_said(row) for row in found.venue_events],
+        retry_history=list(found.retry_history),
+    )
+
+
+def statistics_item(row: TradeStatistics, mode: str) -> Statistics:
+    return Statistics(mode, *msgspec.structs.astuple(row))
+
+
+class Reading:
+    """Of one mode. value(asset, amount): in KRW now."""
+
+    def __init__(self, db: Database, mode: str, value: Value) -> None:
+        self._db = db
+        self._mode = mode
+        self._value = value
+
+    async def cycles(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        tab: str | None = None,
+        state: CycleState | None = None,
+        base: str | None = None,
+    ) -> CycleList:
+        rows, onward = await self._db.read(
+            queries.list_cycles, self._mode, limit, cursor, tab=tab, state=state, base=base
+        )
+        return CycleList([cycle_item(row) for row in rows], onward)
+
+    async def cycle(self, cycle_id: str) -> CycleDetail:
+        """Problem not_found."""
+        found = await self._db.read(queries.timeline, self._mode, cycle_id)
+        if found is None:
+            raise Problem("not_found")
+        return cycle_detail(found)
+
+    async def counts(self) -> dict[str, int]:
+        """Cycles by tab."""
+        return await self._db.read(queries.count_cycles, self._mode)
+
+    async def dead_letters(
+        self, limit: int, cursor: str | None = None, *, waiting: bool = False
+    ) -> DeadLetterList:
+        rows, onward = await self._db.read(
+            queries.list_dead_letters, self._mode, limit, cursor, waiting=waiting
+        )
+        return DeadLetterList([dead_letter_item(row) for row in rows], onward)
+
+    async def orders(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        state: OrderState | None = None,
+        venue: Venue | None = None,
+        cycle_id: str | None = None,
+    ) -> OrderList:
+        rows, onward = await self._db.read(
+            queries.list_orders,
+            self._mode,
+            limit,
+            cursor,
+            state=state,
+            venue=venue,
+            cycle_id=cycle_id,
+        )
+        return OrderList([order_item(row) for row in rows], onward)
+
+    async def unknown_orders(self) -> list[OrderItem]:
+        """Of which nobody knows whether they are there."""
+        rows = await self._db.read(queries.unknown_orders, self._mode)
+        return [order_item(row) for row in rows]
+
+    async def transfers(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        state: TransferState | None = None,
+        cycle_id: str | None = None,
+        open_only: bool = False,
+    ) -> TransferList:
+        rows, onward = await self._db.read(
+            queries.list_transfers,
+            self._mode,
+            limit,
+            cursor,
+            state=state,
+            cycle_id=cycle_id,
+            open_only=open_only,
+        )
+        return TransferList([transfer_item(row) for row in rows], onward)
+
+    async def trades(
+        self, limit: int, cursor: str | None = None, *, cycle_id: str | None = None
+    ) -> TradeList:
+        rows, onward = await self._db.read(
+            queries.recent_trades, self._mode, limit, cursor, cycle_id=cycle_id
+        )
+        return TradeList([trade_item(row) for row in rows], onward)
+
+    async def statistics(self) -> Statistics:
+        return statistics_item(await self._db.read(queries.statistics, self._mode), self._mode)
+
+    async def portfolio(self) -> PortfolioItem:
+        purses = await self._db.read(queries.portfolio, self._mode)
+        rows = [self._purse(purse) for purse in purses]
+        return PortfolioItem(
+            self._mode,
+            sum((row.value_krw for row in rows if row.value_krw is not None), Decimal(0)),
+            sorted({row.asset for row in rows if row.value_krw is None}),
+            rows,
+        )
+
+    def _purse(self, purse: Purse) -> PurseItem:
+        total = purse.available + purse.reserved + purse.in_flight
+        return PurseItem(
+            purse.venue,
+            purse.asset,
+            purse.available,
+            purse.reserved,
+            purse.in_flight,
+            purse.frozen,
+            self._value(purse.asset, total),
+        )
+
+    async def ledger(self) -> LedgerItem:
+        rows, sums = await self._db.read(queries.accounts, self._mode)
+        return LedgerItem(
+            [account_item(row) for row in rows], [SumItem(row.asset, row.amount) for row in sums]
+        )
+
+    async def entries(
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        account: str | None = None,
+        asset: str | None = None,
+        cycle_id: str | None = None,
+    ) -> EntryList:
+        rows, onward = await self._db.read(
+            queries.list_entries,
+            self._mode,
+            limit,
+            cursor,
+            account=account,
+            asset=asset,
+            cycle_id=cycle_id,
+        )
+        return EntryList([entry_item(row) for row in rows], onward)
+
+    async def days(self, limit: int) -> DayList:
+        return DayList([day_item(row) for row in await self._db.read(
+            queries.list_days, self._mode, limit
+        )])  # fmt: skip
