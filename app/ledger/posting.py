@@ -296,6 +296,8 @@ def _write(
         new = old.units + moved[key]
         if new < 0 and chart.guarded(key[0]):
             raise Overdrawn(key[0], key[1])
+        if max(abs(new), abs(moved[key])) > UNITS_MAX:
+            raise OverflowError(f"{key[0]} {key[1]}: {new} units do not fit into 63 bits")
     _balance_units(conn, mode, moved, rests, standings)
     at_ns = clock.now_ns(conn)
     lines = [
@@ -337,8 +339,6 @@ def _balance_units(
 
 def _store(conn: sa.Connection, mode: str, key: Key, units: int, rest: Decimal) -> None:
     account, asset, cycle_id = key
-    if abs(units) > UNITS_MAX:
-        raise OverflowError(f"{account} {asset}: {units} units do not fit into 63 bits")
     here = (balance.c.mode == mode) & (balance.c.account == account) & (balance.c.asset == asset)
     done = conn.execute(
         balance.update()
