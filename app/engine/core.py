@@ -93,18 +93,7 @@ class Engine:
             self.board, self.identities, self.wallets, self.fees, self.money,
             first_number=first_number,
         )  # fmt: skip
-        marks = Marks(self.board, self.rates)
-        portfolio = Portfolio(marks.krw)
-        self.trading = Trading(
-            identity,
-            LiveSight(
-                rack, self.channels, self.universe, self.names, self.fees, self.wallets,
-                self.identities, marks.krw, venue_rules,
-            ),
-            portfolio,
-            RiskManager(portfolio, Anomalies(self.board.live, rack.row)),
-            self.opportunities.executed,
-        )  # fmt: skip
+        self.trading = self._trader(identity, venue_rules)
         self.scouts = Scouts(
             self.board.live, self.opportunities.next_number, self.opportunities.refusals
         )
@@ -130,6 +119,21 @@ class Engine:
             **dict.fromkeys(KINDS, self._trade),
         }
         self._set(policy)
+
+    def _trader(self, identity: Identity, venue_rules: Mapping[Venue, VenueRules]) -> Trading:
+        """Over the market as it is here."""
+        marks = Marks(self.board, self.rates)
+        portfolio = Portfolio(marks.krw)
+        return Trading(
+            identity,
+            LiveSight(
+                self.rack, self.channels, self.universe, self.names, self.fees, self.wallets,
+                self.identities, marks.krw, venue_rules,
+            ),
+            portfolio,
+            RiskManager(portfolio, Anomalies(self.board.live, self.rack.row)),
+            self.opportunities.executed,
+        )  # fmt: skip
 
     def step(self, event: Event, lap: Lap | None = None) -> Taken:
         if type(event) is FrameReceived:
