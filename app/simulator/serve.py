@@ -13,7 +13,7 @@ import ssl
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -50,8 +50,17 @@ class NoPorts(Exception):
 class Simulator:
     """Nine parts of one world and the FX port, each on its own port."""
 
-    def __init__(self, seed: int, coins: int, rate: float, *, transfer_s: float = 20.0) -> None:
-        self.world = World(seed, coins, rate, DIALECTS, at_ms=_now_ms())
+    def __init__(
+        self,
+        seed: int,
+        coins: int,
+        rate: float,
+        *,
+        transfer_s: float = 20.0,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        clock = clock or _now_ms
+        self.world = World(seed, coins, rate, DIALECTS, at_ms=clock())
         self.transfer_s = transfer_s
         self.transfers = Transfers(seed, transfer_s)
         self._servers: list[asyncio.Server] = []
@@ -59,11 +68,11 @@ class Simulator:
         self.parts: list[Part] = []
         self.controls: list[Control] = []
         for venue, dialect in DIALECTS.items():
-            part = Part(self.world, venue, _keys(venue), _now_ms, self.transfers)
+            part = Part(self.world, venue, _keys(venue), clock, self.transfers)
             part.dialect = dialect(part)
             part.desk.private = part.dialect.private or Private()
             self._add(part)
-        fx = Part(self.world, Fx.venue, Keys("", "", ""), _now_ms)
+        fx = Part(self.world, Fx.venue, Keys("", "", ""), clock)
         fx.dialect = Fx(fx, self.world.official_rate)
         self._add(fx)
         self._by_venue = {part.venue: part for part in self.parts}

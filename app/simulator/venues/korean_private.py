@@ -188,9 +188,8 @@ class KoreanAccount(Account):
         """Reserved at first, and what is still reserved. Only buys reserve."""
         if not order.bought:
             return ZERO, ZERO
-        value = order.funds
-        if value is None:
-            assert order.price is not None and order.quantity is not None
+        value = order.funds if order.funds is not None else order.value
+        if order.price is not None and order.quantity is not None:
             value = order.price * order.quantity
         reserved = value * self.market.desk.taker_bps(order.listing) / 10_000
         return reserved, reserved - order.fee if order.status == "open" else ZERO
