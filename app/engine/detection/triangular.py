@@ -31,6 +31,7 @@ from app.engine.market.rates import QUOTES
 NAME = "triangular"
 LEGS = 3
 LOOPS_MAX = 4_096
+NONE: Sequence[int] = ()
 BPS = 1e4
 Indexes = npt.NDArray[np.int64]
 
@@ -99,6 +100,7 @@ class Triangular:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self._lines = stage.lines
         self._loops: tuple[Loop, ...] = ()
         self._records = np.zeros(LOOPS_MAX, LOOPS)
         self._least = np.full(1, np.inf)
@@ -130,15 +132,13 @@ class Triangular:
         self._asked.update({row: np.array(each, np.int64) for row, each in touched.items()})
         return tuple(heard - {self.key(place) for place in range(len(self._loops))})
 
-    def turned(self, row: int) -> list[int]:
+    def turned(self, row: int) -> Sequence[int]:
         """A book changed: which of its loops begin or cease to pay at best prices."""
         asked = self._asked.get(row)
         if asked is None:
-            return []
-        stage = self._stage
-        count = self._turned(stage.lines, self._records, asked, self._least, self._found)
-        found: list[int] = self._found[:count].tolist()
-        return found
+            return NONE
+        count = self._turned(self._lines, self._records, asked, self._least, self._found)
+        return self._found[:count].tolist() if count else NONE
 
     def heard(self) -> list[int]:
         """Loops that pay at best prices."""

@@ -48,7 +48,7 @@ class Anomalies:
         self._row = row
         self._policy = TradingPolicy()
         self._instruments: dict[int, Instrument] = {}
-        self._mids = np.full((WINDOW_S_MAX, count), nan)
+        self._mids = np.full((WINDOW_S_MAX, count), nan, np.float32)
         self._place = 0
         self._mean = np.zeros(count)
         self._variance = np.zeros(count)
@@ -122,11 +122,10 @@ class Anomalies:
         with np.errstate(invalid="ignore", divide="ignore"):
             return mids, BPS * (ask - bid) / mids
 
-    def _window(self) -> Floats:
+    def _window(self) -> npt.NDArray[np.float32]:
         count = max(2, min(WINDOW_S_MAX, round(self._policy.crash_window_s) + 1))
         places = (self._place - np.arange(count)) % WINDOW_S_MAX
-        chosen: Floats = self._mids[places]
-        return chosen
+        return self._mids[places]
 
     def _moves(self, mids: Floats) -> Floats:
         """From the farther of the window's ends, in percent: a fall is negative."""
