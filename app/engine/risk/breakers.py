@@ -176,11 +176,11 @@ class Breakers:
 
 
 def _drawdown_pct(event: DayRead) -> float:
-    """The worse of the day's own figure and where equity stands below its peak."""
+    """Where equity stands below its peak; while nobody knows that, the worst of the day."""
     day, peak = event.day, event.peak_krw
     if day.equity_krw is None or peak is None or peak <= 0.0:
         return day.drawdown_pct
-    return max(day.drawdown_pct, 100.0 * (float(peak) - float(day.equity_krw)) / float(peak))
+    return max(0.0, 100.0 * (peak - float(day.equity_krw)) / peak)
 
 
 def _date(at_ns: int) -> str:

@@ -125,10 +125,12 @@ def test_a_drawdown_rests_until_somebody_acts_or_equity_recovers() -> None:
     assert broken(breakers, MIDNIGHT) == []
 
 
-def test_the_worse_of_two_drawdowns_counts() -> None:
+def test_a_drawdown_is_where_equity_stands_and_only_unknown_the_worst_of_the_day() -> None:
     breakers = opened()
     breakers.day(day(equity=99_000_000, peak=100_000_000.0, drawdown=6.0))
-    assert breakers.drawdown().value == 6.0
+    assert breakers.drawdown().value == 1.0
+    breakers.day(day(equity=101_000_000, peak=100_000_000.0))
+    assert breakers.drawdown().value == 0.0
     breakers.day(day(equity=None, peak=None, drawdown=2.0))
     assert breakers.drawdown().value == 2.0
 
