@@ -33,6 +33,7 @@ from app.domain.secret import Secret
 from app.domain.transfers import (
     DepositAddress,
     DepositReport,
+    Receiver,
     TransferState,
     TransferTerms,
     WithdrawalReport,
@@ -159,7 +160,8 @@ class Member:
     def fills(self, order_id: str, since_ms: int) -> list[Fill]:
         asked = self.account.ask_fills(self.bitcoin, order_id, since_ms)
         rows: list[Fill] = self.pages(asked, self.account.read_fills, self.names)
-        return [row for row in rows if row.venue_order_id == order_id]
+        once = {row.trade_id: row for row in rows}  # two lists may tell of the same trade
+        return [row for row in once.values() if row.venue_order_id == order_id]
 
 
 def until(ask: Callable[[], Any]) -> Any:
@@ -284,7 +286,7 @@ def test_coins_leave_and_arrive_once(member: Member) -> None:
     assert isinstance(address, DepositAddress), address
     terms = TransferTerms(
         "USDT", member.venue, member.venue, "", network, network,
-        Decimal("41.123456"), fee, address.address, address.tag,
+        Decimal("41.123456"), fee, address.address, address.tag, Receiver("김철수", "Kim Chulsoo"),
     )  # fmt: skip
     now = time.time_ns() // 1_000_000
     name = uuid.uuid4().hex[:20]

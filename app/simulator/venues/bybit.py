@@ -210,7 +210,7 @@ class Bybit(Dialect):
             case "ping":
                 return self.tell(client, ticket, "ping", True, "pong")
             case "auth" if client.path == PRIVATE:
-                client.state["login"] = self.account.login(client, arguments)
+                client.state["login"] = self.account.login(arguments)
                 text = "" if client.state["login"] else "Params Error"
                 return self.tell(client, ticket, word, client.state["login"], text)
             case "subscribe" | "unsubscribe" if isinstance(arguments, list):

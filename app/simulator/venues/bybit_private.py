@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from app.simulator.budget import Budget
-from app.simulator.protocol import Client, Listing, Reply, Request
+from app.simulator.protocol import Listing, Reply, Request
 from app.simulator.trading import Deposit, Fill, NewOrder, Order, Purse, Rejected, Withdrawal
 from app.simulator.venues.account import (
     NEWEST,
@@ -383,7 +383,7 @@ class BybitPrivate(Account):
 
     # ---- the account's own stream ----
 
-    def login(self, client: Client, arguments: list[Any]) -> bool:
+    def login(self, arguments: list[Any]) -> bool:
         keys = self.market.keys
         key, expires, sign = (*map(str, arguments), "", "", "")[:3]
         right = signature(keys.secret, f"GET/realtime{expires}".encode())
