@@ -161,3 +161,22 @@ def test_egress_knows_hosts_ports_and_encrypted_domains() -> None:
 def test_a_log_shows_no_query_and_no_user() -> None:
     url = "https://user:pass@api.example.com:8443/v1/orders?signature=abc&key=def"
     assert shown(url) == "https://api.example.com:8443/v1/orders"
+
+
+async def test_whoever_changes_his_mind_at_the_last_moment_sends_nothing() -> None:
+    """The connection stands, and not a byte has left."""
+
+    class Never(Exception):
+        pass
+
+    def leaving() -> None:
+        raise Never
+
+    heads: list[bytes] = []
+    async with serving(answered(b"{}"), heads=heads) as url, client(url) as http:
+        with pytest.raises(Never):
+            await http.ask("POST", url, {}, b"{}", leaving=leaving)
+        assert heads == []
+        asked: list[int] = []
+        answer = await http.ask("POST", url, {}, b"{}", leaving=lambda: asked.append(len(heads)))
+        assert (answer.status, asked, len(heads)) == (200, [0], 1)

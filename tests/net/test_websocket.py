@@ -218,3 +218,17 @@ async def test_whoever_does_not_answer_a_close_is_left_anyway() -> None:
     await asyncio.wait_for(socket.close(), 5)
     assert socket.ended.is_set()
     server.close()
+
+
+async def test_a_handshake_carries_what_logs_in() -> None:
+    async def talk(socket: ServerConnection) -> None:
+        assert socket.request is not None
+        heard.append(socket.request.headers.get("authorization"))
+        await socket.wait_closed()
+
+    heard: list[str | None] = []
+    async with serving(talk) as (url, egress):
+        headers = {"authorization": "Bearer token"}
+        socket = await WebSocket.connect(url, egress, lambda _: None, headers)
+        await until(lambda: heard == ["Bearer token"])
+        await socket.close()

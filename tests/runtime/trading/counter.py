@@ -152,42 +152,50 @@ async def opened(counter: Counter) -> AsyncIterator[Counter]:
 
 
 @asynccontextmanager
-async def standing(
+async def stationed(
     venue: Venue,
-    counter: Counter,
+    endpoint: Endpoint,
     *,
     keys: Keys | None = KEYS,
     ahead_ns: int | None = 0,
     error_ns: int = 0,
     clock: Clock | None = None,
     patience_s: float = 5.0,
-) -> AsyncIterator[LivePort]:
+) -> AsyncIterator[Station]:
     """ahead_ns: the venue's clock before ours, known to ± error; None: not known at all."""
     exchange, egress = EXCHANGES[venue], Egress()
-    places.allow(egress, exchange, counter.endpoint)
+    places.allow(egress, exchange, endpoint)
     http = Http(egress, total_s=patience_s)
     clock = clock or FastClock()
-    rest = Rest(exchange, counter.endpoint, http, clock, keys, Names(exchange), lambda by_ns: None)
+    rest = Rest(exchange, endpoint, http, clock, keys, Names(exchange), lambda by_ns: None)
     if ahead_ns is not None:
         at_ns = clock.at_ns()
         rest.skew.read(at_ns - error_ns, at_ns + error_ns, at_ns + ahead_ns, 0)
-    station = Station(
-        exchange=exchange,
-        endpoint=counter.endpoint,
-        channel=next(iter(exchange.channels)),
-        take=lambda event: None,
-        inbox=Inbox(lambda event: None, clock),
-        rest=rest,
-        clock=clock,
-        egress=egress,
-        number=lambda: 1,
-    )
-    port = LivePort(station, ACCOUNTS[venue])
     try:
-        yield port
+        yield Station(
+            exchange=exchange,
+            endpoint=endpoint,
+            channel=next(iter(exchange.channels)),
+            take=lambda event: None,
+            inbox=Inbox(lambda event: None, clock),
+            rest=rest,
+            clock=clock,
+            egress=egress,
+            number=lambda: 1,
+        )
     finally:
-        await port.stop()
         await http.close()
+
+
+@asynccontextmanager
+async def standing(venue: Venue, counter: Counter, **options: Any) -> AsyncIterator[LivePort]:
+    """options: as above."""
+    async with stationed(venue, counter.endpoint, **options) as station:
+        port = LivePort(station, ACCOUNTS[venue])
+        try:
+            yield port
+        finally:
+            await port.stop()
 
 
 @asynccontextmanager
