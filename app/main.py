@@ -250,7 +250,9 @@ def outside(settings: Settings) -> Outside:
         venues=settings.venues,
         endpoints={venue: Endpoint(told[venue].ws_url, told[venue].rest_url) for venue in told},
         keys={
-            venue: Keys(each.api_key.reveal(), each.api_secret, each.api_passphrase)
+            venue: Keys(
+                each.api_key.reveal(), each.api_secret, each.api_passphrase, settings.holder
+            )
             for venue, each in told.items()
             if each.api_key is not None and each.api_secret is not None
         },

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from app.domain.secret import Secret
+from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 
 PREFIX = "KIMP_"
@@ -71,6 +72,7 @@ class Settings:
     log_format: Literal["text", "json"]
     venue_settings: Mapping[Venue, VenueSettings]
     unknown: tuple[str, ...]
+    holder: Receiver | None = None
 
 
 def load(environ: Mapping[str, str], folder: Path | None = None) -> Settings:
@@ -118,6 +120,7 @@ def _read(read: _Reader, env: Environment) -> Settings:
             read.choice("LOG_FORMAT", ("text", "json"), "json" if env == "production" else "text"),
         ),
         venue_settings={venue: _venue(read, venue) for venue in Venue},
+        holder=_holder(read),
         unknown=read.unknown(),
     )
     _check_together(settings, public_url)
@@ -234,6 +237,17 @@ def _venue(read: _Reader, venue: Venue) -> VenueSettings:
         api_secret=read.secret(f"{name}_API_SECRET", str, "text"),
         api_passphrase=read.secret(f"{name}_API_PASSPHRASE", str, "text"),
     )
+
+
+def _holder(read: _Reader) -> Receiver | None:
+    """Whose the accounts are: Bithumb asks before it sends coins to another exchange."""
+    name_ko, name_en = read.text("HOLDER_NAME_KO"), read.text("HOLDER_NAME_EN")
+    kind = read.choice("HOLDER_TYPE", ("personal", "corporation"), "personal")
+    if name_ko is None and name_en is None:
+        return None
+    if name_ko is None or name_en is None:
+        raise SettingsError("KIMP_HOLDER_NAME_KO and KIMP_HOLDER_NAME_EN go together")
+    return Receiver(name_ko, name_en, kind == "corporation")
 
 
 def _master_key(read: _Reader) -> Secret | None:

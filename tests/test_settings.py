@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 from app.settings import SettingsError, load
 
@@ -125,3 +126,15 @@ def test_files_lie_under_the_environment(tmp_path: Path) -> None:
 def test_a_name_nobody_knows_is_reported() -> None:
     environment = {"KIMP_ENV": "test", "KIMP_PROT": "8000", "PATH": "/bin"}
     assert load(environment).unknown == ("KIMP_PROT",)
+
+
+def test_whose_the_accounts_are_is_told_in_both_languages_or_not_at_all() -> None:
+    assert load({}).holder is None
+    names = {"HOLDER_NAME_KO": "홍길동", "HOLDER_NAME_EN": "HONG GILDONG"}
+    told = {f"KIMP_{name}": value for name, value in names.items()}
+    assert load(told).holder == Receiver("홍길동", "HONG GILDONG")
+    assert load(told | {"KIMP_HOLDER_TYPE": "corporation"}).holder == Receiver(
+        "홍길동", "HONG GILDONG", is_company=True
+    )
+    for name, value in names.items():
+        assert "go together" in refused(**{name: value})

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.domain.secret import Secret
 from app.domain.times import MS_NS, to_iso
+from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 from app.exchanges.contract import Request
 
@@ -34,11 +35,15 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Keys(NamedTuple):
-    """One account. access: the public half, which venues call API key, access key, key name."""
+    """One account. access: the public half, which venues call API key, access key, key name.
+
+    holder: whose it is, for venues that ask before they send coins to another one of theirs.
+    """
 
     access: str
     secret: Secret
     passphrase: Secret | None = None
+    holder: Receiver | None = None
 
 
 class Signed(NamedTuple):

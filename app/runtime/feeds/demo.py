@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from app.domain.secret import Secret
+from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 from app.exchanges import fx
 from app.exchanges.signing import Keys
@@ -22,6 +23,8 @@ log = structlog.get_logger("kimp.demo")
 
 ROOT = Path(__file__).parents[3]
 READY = re.compile(rb"ready (\d{1,5})-(\d{1,5})\n")
+HOLDER = Receiver("김프", "KIMP")
+"""Of the test accounts."""
 # The kernel ends it with us even where it hangs and does not see its input end; survives exec.
 BOUND = """
 import ctypes, os, sys
@@ -50,7 +53,7 @@ class Demo:
             for port, venue in enumerate(Venue, first)
         }
         self.keys: Mapping[Venue, Keys] = {
-            venue: Keys(f"sim-{venue}", Secret(f"sim-{venue}-secret"), Secret("sim-pass"))
+            venue: Keys(f"sim-{venue}", Secret(f"sim-{venue}-secret"), Secret("sim-pass"), HOLDER)
             for venue in Venue
             if venue is not Venue.COINBASE
         }

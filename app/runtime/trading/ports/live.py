@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
+import msgspec
 import structlog
 
 from app.domain.markets import Instrument
@@ -113,7 +114,10 @@ class LivePort:
     async def withdraw(self, transfer: Transfer) -> WithdrawAnswer:
         """From another purse where the venue keeps two: a move between them is no withdrawal."""
         assert transfer.signed_at_ns is not None, transfer.client_id
-        terms, client_id = transfer.terms, transfer.client_id
+        keys = self._station.rest.keys
+        holder = None if keys is None else keys.holder  # told at the door: no ledger holds it
+        terms = msgspec.structs.replace(transfer.terms, receiver=holder)
+        client_id = transfer.client_id
         assert terms.address, client_id
         at_ms = self._door.venue_ms(transfer.signed_at_ns)
         funding = self._account.fund(terms, client_id, at_ms)
