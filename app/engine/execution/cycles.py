@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.domain.cycles import CycleState, ExecutionStyle, check_move
-from app.engine.execution import failing, homeward, outward, prefunded
+from app.engine.execution import failing, homeward, outward, prefunded, settling
 from app.engine.execution.scene import Answer, Rest, Scene
 
 S = CycleState
@@ -33,7 +33,7 @@ DECIDE: dict[CycleState, Decide] = {
     S.INITIAL_TRADE_COMPLETED: outward.initial_completed,
     S.AWAITING_REBALANCE: homeward.awaiting_rebalance,
     S.REBALANCING_IN_PROGRESS: homeward.rebalancing,
-    S.REBALANCE_TRADE_COMPLETED: homeward.rebalanced,
+    S.REBALANCE_TRADE_COMPLETED: settling.rebalanced,
     S.FAILED: failing.failed,
     S.AWAITING_RETRY: failing.awaiting_retry,
     S.DEAD_LETTER: failing.dead_letter,

@@ -15,19 +15,18 @@ from typing import NamedTuple
 
 from app.domain.cycles import CycleState, CycleStep, ExecutionStyle, Holding
 from app.domain.markets import Side
-from app.domain.orders import Order, OrderState, OrderTerms, OrderType, Role
+from app.domain.orders import Order, OrderTerms, OrderType, Role
 from app.domain.transfers import TransferState
 from app.engine.execution import finalizer, prefunded
 from app.engine.execution.amounts import BPS, ONE, ZERO, ceil, exact, floor, limit_price, takes
 from app.engine.execution.failing import fail
 from app.engine.execution.finalizer import Hop, Trade, Way
-from app.engine.execution.scene import LEFT_SHARE, Answer, Scene
-from app.engine.execution.settling import complete
+from app.engine.execution.scene import LEFT_SHARE, UNSENT_MAX, Answer, Scene, unsent_in_row
+from app.engine.execution.settling import settle
 from app.engine.execution.waiting import waiting
 
 REFUSALS_MAX = 3
 """Transfers of one try that the venue refuses or that prove not to have arrived."""
-UNSENT_MAX = 10
 S = CycleState
 
 
@@ -45,7 +44,7 @@ def awaiting_rebalance(scene: Scene) -> Answer:
         return answer
     found = _next(scene)
     if found is None:
-        return complete(scene, S.REBALANCING_IN_PROGRESS, S.REBALANCE_TRADE_COMPLETED, S.COMPLETED)
+        return settle(scene, S.REBALANCING_IN_PROGRESS)
     patience_ns = scene.since_entered(scene.policy.return_s_max)
     if isinstance(found, str):
         return fail(scene, found) if scene.at_ns >= patience_ns else scene.pause()
@@ -66,6 +65,8 @@ def rebalancing(scene: Scene) -> Answer:
     transfers = scene.transfers(Role.REBALANCE, Role.COMPENSATION, since_ns=since_ns)
     states = [each.state.value for each in orders] + [each.state.value for each in transfers]
     if states and all(state == "EXPIRED" for state in states) and _loose(scene):
+        if unsent_in_row(scene) >= UNSENT_MAX:
+            return fail(scene, "UNSENT")
         return scene.turn(
             CycleStep.RETURN_WAITING, S.AWAITING_REBALANCE, reason="UNSENT",
             wake_at_ns=scene.at_ns,
@@ -79,7 +80,7 @@ def rebalancing(scene: Scene) -> Answer:
         return fail(scene, "TRANSFER_REJECTED")
     found = _next(scene)
     if found is None:
-        return complete(scene, S.REBALANCE_TRADE_COMPLETED, S.COMPLETED)
+        return settle(scene)
     updated = [each.updated_at_ns for each in orders] + [each.updated_at_ns for each in transfers]
     patience_ns = max(since_ns, *updated) if updated else since_ns
     patience_ns += scene.after(scene.policy.return_s_max) - scene.at_ns
@@ -89,10 +90,6 @@ def rebalancing(scene: Scene) -> Answer:
     if isinstance(found.stage, Trade) and _tried(orders, found.stage) > scene.policy.repeats_max:
         return fail(scene, "RETURN_STUCK")
     return _act(scene, found)
-
-
-def rebalanced(scene: Scene) -> Answer:
-    return complete(scene, S.COMPLETED)
 
 
 # What is to be done next
@@ -227,9 +224,3 @@ def terms_of(scene: Scene, trade: Trade, count: int) -> OrderTerms | None:
         return None
     kind = OrderType.IOC if traits.has_ioc else OrderType.LIMIT
     return OrderTerms(instrument, trade.side, kind, price, quantity)
-
-
-def unfilled(orders: list[Order]) -> int:
-    """Of those that were sent, how many brought nothing."""
-    ends = {OrderState.CANCELLED, OrderState.REJECTED, OrderState.NOT_PLACED}
-    return sum(each.state in ends and not each.filled_quantity for each in orders)

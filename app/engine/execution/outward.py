@@ -34,7 +34,7 @@ from app.engine.execution.amounts import (
 )
 from app.engine.execution.failing import fail
 from app.engine.execution.finalizer import Hop, arriving
-from app.engine.execution.scene import Answer, Rest, Scene, Turn
+from app.engine.execution.scene import UNSENT_MAX, Answer, Rest, Scene, Turn, unsent_in_row
 from app.engine.execution.sight import Link
 from app.engine.execution.waiting import waiting
 
@@ -86,6 +86,8 @@ def _onward(scene: Scene, *moves: CycleState) -> Answer:
     refused = [
         each for each in tried if each.state in {TransferState.REJECTED, TransferState.NOT_PLACED}
     ]
+    if unsent_in_row(scene) >= UNSENT_MAX and not moves:
+        return fail(scene, "UNSENT")
     if back:
         return turn_back(scene, "TRANSFER_RETURNED", *moves)
     if len(refused) >= REFUSALS_MAX:
@@ -154,7 +156,8 @@ def _second_leg(scene: Scene, there: Decimal) -> Answer:
     plan, policy, sight = scene.plan, scene.policy, scene.sight
     orders = scene.orders(Role.SECOND)
     if len(orders) > policy.repeats_max:
-        return fail(scene, "LEG2_STUCK")
+        unsent = unsent_in_row(scene) >= policy.repeats_max
+        return fail(scene, "UNSENT" if unsent else "LEG2_STUCK")
     if orders and scene.at_ns < orders[-1].updated_at_ns + REPEAT_NS * len(orders):
         return Rest(orders[-1].updated_at_ns + REPEAT_NS * len(orders))
     if scene.cycle.step not in {CycleStep.CREDITED, CycleStep.LEG2_SENT}:

@@ -22,7 +22,7 @@ from app.engine.execution.amounts import BPS, ONE, ZERO, depth, exact, floor, ta
 from app.engine.execution.failing import exposed, fail
 from app.engine.execution.finalizer import Trade
 from app.engine.execution.scene import Answer, Rest, Scene
-from app.engine.execution.settling import complete
+from app.engine.execution.settling import settle
 from app.engine.execution.waiting import waiting
 
 S = CycleState
@@ -36,7 +36,7 @@ def started(scene: Scene) -> Answer:
         return fail(scene, "LEGS_UNFILLED")
     uneven = imbalance(scene)
     if uneven is None:
-        return complete(scene, S.INITIAL_TRADE_COMPLETED, S.REBALANCE_TRADE_COMPLETED, S.COMPLETED)
+        return settle(scene, S.INITIAL_TRADE_COMPLETED)
     until_ns = _sent_ns(scene) + round(scene.policy.leg_s_max * SECOND_NS)
     repeats = len(scene.orders(Role.SECOND))
     if scene.at_ns < until_ns and repeats < scene.policy.repeats_max:
@@ -60,7 +60,7 @@ def initial_completed(scene: Scene) -> Answer:
     if answer is not None:
         return answer
     if imbalance(scene) is None:
-        return complete(scene, S.REBALANCE_TRADE_COMPLETED, S.COMPLETED)
+        return settle(scene)
     return scene.turn(
         CycleStep.RETURN_WAITING, S.AWAITING_REBALANCE, reason="ONE_LEG", compensating=True,
         wake_at_ns=scene.at_ns,

@@ -35,6 +35,8 @@ DUST_KRW = Decimal(1_000)
 """Worth less than this, a rest stays where it is and is released there."""
 LEFT_SHARE = Decimal("0.02")
 """Of the plan: a rest that has no way home, because venues do not take so little, stays as well."""
+UNSENT_MAX = 10
+"""Intents in a row that expired because nobody sent them: something is wrong beyond this cycle."""
 PACE_NS = SECOND_NS
 """Prices that are waited for are looked at as often as this."""
 
@@ -244,3 +246,15 @@ def _went(transfer: Transfer) -> bool:
     return transfer.state not in {
         TransferState.EXPIRED, TransferState.REJECTED, TransferState.NOT_PLACED,
     }  # fmt: skip
+
+
+def unsent_in_row(scene: Scene) -> int:
+    """How many of the last intents expired without being sent."""
+    states = [(each.planned_at_ns, each.state.value) for each in scene.view.orders]
+    states += [(each.planned_at_ns, each.state.value) for each in scene.view.transfers]
+    count = 0
+    for _, state in sorted(states, reverse=True):
+        if state != "EXPIRED":
+            break
+        count += 1
+    return count

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from decimal import Decimal
 from math import fsum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.domain.cycles import CycleState, CycleStep, Outcome, Part, Plan
 from app.domain.orders import AssetAmount, Order, Role
 from app.engine.execution.amounts import BPS, ONE, ZERO
 from app.engine.execution.failing import fail
-from app.engine.execution.scene import Answer, Scene
+from app.engine.execution.scene import Answer, Scene, Turn
 
 EDGE, RESIDUAL = "edge", "residual"
 
@@ -52,16 +52,23 @@ def parts(steps: Steps, net_bps: float, beyond: tuple[Part, ...] = ()) -> tuple[
     return tuple(found)
 
 
-def complete(scene: Scene, *moves: CycleState, **fields: Any) -> Answer:
-    """To COMPLETED by these moves; without prices it cannot be told what it has brought."""
+def settle(scene: Scene, *moves: CycleState) -> Turn:
+    """To REBALANCE_TRADE_COMPLETED: all is where it should be, what it brought is not told yet."""
+    return scene.turn(
+        CycleStep.SETTLING, *moves, CycleState.REBALANCE_TRADE_COMPLETED, expire=scene.unsent(),
+        wake_at_ns=scene.at_ns,
+    )  # fmt: skip
+
+
+def rebalanced(scene: Scene) -> Answer:
+    """To COMPLETED; without prices it cannot be told what it has brought."""
     pnl = scene.net_krw()
     if pnl is None:
         until_ns = scene.since_entered(scene.policy.return_s_max)
         return fail(scene, "NO_PRICE") if scene.at_ns >= until_ns else scene.pause()
     return scene.turn(
-        CycleStep.ENDED, *moves, expire=scene.unsent(), outcome=outcome(scene, pnl),
-        pnl_krw=pnl, fees_krw=fees_krw(scene), actual=actual(scene, pnl),
-        note=f"PNL {pnl:.0f} KRW", **fields,
+        CycleStep.ENDED, CycleState.COMPLETED, outcome=outcome(scene, pnl), pnl_krw=pnl,
+        fees_krw=fees_krw(scene), actual=actual(scene, pnl), note=f"PNL {pnl:.0f} KRW",
     )  # fmt: skip
 
 

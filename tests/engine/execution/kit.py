@@ -6,6 +6,7 @@ there. Each venue can be told how to answer the next orders and transfers of a s
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -87,8 +88,8 @@ class Account:
 class Desk(World):
     """`script[step]`: how the next orders or transfers of a step end; otherwise they go well.
 
-    Of orders: fill (what the book gives at the limit), none, part, reject, unknown, rest, silent.
-    Of transfers: credit, reject, hang, return, absent.
+    Of orders: fill (what the book gives at the limit), none, part, reject, unknown, rest, unsent.
+    Of transfers: credit, reject, hang, return, absent, unsent.
     """
 
     def __init__(self, policy: TradingPolicy = TRADING) -> None:
@@ -109,7 +110,8 @@ class Desk(World):
         self._due: list[tuple[int, Callable[[], None]]] = []
         self._queue: deque[Event] = deque()
         self._playing = False
-        self._cancelled: set[str] = set()
+        self._hanging: set[str] = set()
+        self.refreshed = True
         self.take(TradingPolicyChanged(T0, policy))
         self.take(NumbersGranted(T0, 1, 1_000))
 
@@ -160,13 +162,17 @@ class Desk(World):
         end_ns = self.at_ns + round(seconds * SECOND)
         while self.at_ns < end_ns:
             self.at_ns = min(self.at_ns + round(step_s * SECOND), end_ns)
-            tops = self.engine.rack.tops
-            for row in self.engine.rack.rows():
-                tops[row]["received_ns"] = self.at_ns
-            for connection in self._connections.values():
-                self.engine.channels.heard(connection, self.at_ns)
+            if self.refreshed:
+                self._refresh()
             self._pass()
             super().wait(0.0, tick=tick)
+
+    def _refresh(self) -> None:
+        tops = self.engine.rack.tops
+        for row in self.engine.rack.rows():
+            tops[row]["received_ns"] = self.at_ns
+        for connection in self._connections.values():
+            self.engine.channels.heard(connection, self.at_ns)
 
     def _pass(self) -> None:
         due = [call for at_ns, call in self._due if at_ns <= self.at_ns]
@@ -320,7 +326,6 @@ class Desk(World):
             self._send_transfer(command.client_id)
         elif isinstance(command, CancelOrder):
             self.asked.append(f"cancel {command.client_id}")
-            self._cancelled.add(command.client_id)
             self._end(command.client_id, OrderState.CANCELLED)
         elif isinstance(command, AskOrder):
             self.asked.append(f"ask {command.client_id}")
@@ -354,7 +359,7 @@ class Desk(World):
         order = structs.replace(order, signed_at_ns=self.at_ns, updated_at_ns=self.at_ns)
         if how == "reject":
             state = OrderState.REJECTED
-        elif how in {"unknown", "silent"}:
+        elif how == "unknown":
             state = OrderState.UNKNOWN
         elif how == "rest":
             state = OrderState.OPEN
@@ -446,7 +451,9 @@ class Desk(World):
         self._add(account, None, terms.asset, terms.amount)
         account.fees[terms.asset] = account.fees.get(terms.asset, ZERO) + terms.fee
         self._replace(account, structs.replace(transfer, state=TransferState.ON_CHAIN))
-        if how != "hang":
+        if how == "hang":
+            self._hanging.add(client_id)
+        else:
             at_ns = self.at_ns + round(self.transfer_s * SECOND)
             self._due.append((at_ns, lambda: self.arrive(client_id, back=how == "return")))
 
@@ -464,7 +471,23 @@ class Desk(World):
         ))  # fmt: skip
         self._drain()
 
+    def resolve_all(self, name: str, chance: random.Random) -> None:
+        """Whatever is unknown, rests or hangs becomes something."""
+        for order in self.view(name).orders:
+            if order.state in {OrderState.UNKNOWN, OrderState.OPEN}:
+                ends = [(OrderState.FILLED, "1"), (OrderState.CANCELLED, "0.3"),
+                        (OrderState.CANCELLED, "0"), (OrderState.NOT_PLACED, "0")]  # fmt: skip
+                state, share = chance.choice(ends[: 3 if order.state is OrderState.OPEN else 4])
+                self.resolve(order.client_id, state, share=share)
+        for transfer in self.view(name).transfers:
+            if transfer.state is TransferState.ON_CHAIN and transfer.client_id in self._hanging:
+                self._hanging.remove(transfer.client_id)
+                self.arrive(transfer.client_id, back=chance.random() < 0.2)
+
     # People and other processes
+
+    def take_policy(self, policy: TradingPolicy) -> None:
+        self.take(TradingPolicyChanged(self.at_ns, policy))
 
     def ask(self, name: str, action: str, *, version: int | None = None) -> None:
         now = self.accounts[name].view.cycle.version

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from app.domain.cycles import CycleState, CycleStep, Outcome
-from app.domain.facts import CycleDecided
+from app.domain.facts import CycleDecided, CycleOpened
 from app.domain.markets import Flow
 from app.domain.orders import OrderState, Role
 from app.domain.trading import TradingState
@@ -186,6 +187,16 @@ def test_three_tries_are_made_and_then_it_is_a_person_s() -> None:
     assert len(world.decisions) == count
 
 
+def test_fewer_tries_than_there_were() -> None:
+    world = started(WITHDRAW_REQUESTED=["hang"])
+    world.wait(1_801.0, step_s=10.0)
+    assert world.cycle().state is S.AWAITING_RETRY
+    world.take_policy(structs.replace(TRADING, retry_max=0))
+    world.wait(400.0, step_s=10.0)
+    assert world.states()[-2:] == ["AWAITING_RETRY", "DEAD_LETTER"]
+    assert world.cycle().attempts == 0
+
+
 def test_what_arrives_late_goes_home_at_the_next_try() -> None:
     world = started(WITHDRAW_REQUESTED=["hang"])
     world.wait(1_801.0, step_s=10.0)
@@ -214,8 +225,6 @@ def test_nothing_more_is_decided_before_the_answer() -> None:
     korea_dear(world)
     for _ in range(5):
         world.wait(1.0)
-    from app.domain.facts import CycleOpened
-
     assert len(world.told(CycleOpened)) == 1
     assert not world.told(CycleDecided)
 
