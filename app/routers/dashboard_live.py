@@ -50,7 +50,7 @@ def matrix_part(beat: Beat, on: Chosen) -> dict[str, Any]:
 
 def best_part(beat: Beat, _: Chosen) -> dict[str, Any]:
     market = beat.market
-    found = {row.id: row for row in market.opportunities()}
+    found = {row.id: row for row in market.opportunities() if not row.path}
     values = {key: row.net_bps for key, row in found.items()}
     order = beat.showing.orders.of("best").order(values, beat.at_ns)
     near = max(

@@ -130,3 +130,27 @@ def test_a_better_fee_makes_a_better_net(world: World) -> None:
     assert row.id == first.id
     assert row.net_bps == pytest.approx(first.net_bps + 16.0, abs=0.01)
     assert row.peak_bps == row.net_bps
+
+
+def test_only_the_best_of_many_are_told(world: World) -> None:
+    bases = tuple(f"C{n}" for n in range(6))
+    made = World(POLICY)
+    for venue in (UPBIT, BINANCE):
+        made.open(venue, *bases)
+    made.tether()
+    for base in bases:
+        made.book(BINANCE, base, 2.4999, 2.5001)
+    made.wait(0.1)
+
+    def told(*rates: float) -> list[tuple[str, str]]:
+        rows = tuple(
+            FundingRate(Instrument(BINANCE, base, "USDT", Product.PERPETUAL), rate, 2.5, 2.5, 0)
+            for base, rate in zip(bases, rates, strict=True)
+        )
+        facts = made.take(FundingRead(made.at_ns, BINANCE, rows)).facts
+        return [(type(f).__name__[11:], f.opportunity.base) for f in facts
+                if isinstance(f, OpportunityOpened | OpportunityClosed)]  # fmt: skip
+
+    first = told(0.0001, 0.0002, 0.0003, 0.0004, 0.0005, 0.0)
+    assert sorted(first) == [("Opened", "C2"), ("Opened", "C3"), ("Opened", "C4")]
+    assert told(0.0009, 0.0002, 0.0003, 0.0004, 0.0005, 0.0) == [("Closed", "C2"), ("Opened", "C0")]

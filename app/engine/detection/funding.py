@@ -25,6 +25,8 @@ YEAR_DAYS = 365.0
 EVERY_S = 8 * 3_600.0
 """Between payments, where the venue does not say: of most USDT-M perpetuals."""
 AGE_S_MAX = 300.0
+SHOWN_MAX = 3
+"""The best of a venue, and as many of those that are refused: nearly every coin pays something."""
 QUOTE = "USDT"
 
 
@@ -35,7 +37,8 @@ class Funding:
         self._stage = stage
         self._policy = Policy()
         self._read: dict[Venue, FundingRead] = {}
-        self._live: set[str] = set()
+        self._open: dict[Venue, frozenset[str]] = {}
+        """Keys of what was told last."""
 
     def policy(self, policy: Policy) -> None:
         self._policy = policy
@@ -51,40 +54,30 @@ class Funding:
             for row, each in self._stage.instruments.items()
             if each.venue is event.venue and each.quote == QUOTE
         }
-        seen: set[str] = set()
+        seen: dict[str, Sighting] = {}
         for rate in event.rates:
             spot = spots.get(rate.instrument.base)
             if spot is None or rate.instrument.quote != QUOTE:
                 continue
             key = f"{NAME} {event.venue.value} {rate.instrument.base}"
-            seen.add(key)
-            yield key, self._told(key, self._look(rate, *spot, key, event.at_ns, 0.0))
-        for key in sorted(self._live - seen):
-            if key.startswith(f"{NAME} {event.venue.value} "):
-                self._live.discard(key)
-                yield key, None
+            found = self._look(rate, *spot, key, event.at_ns, 0.0)
+            if found is not None:
+                seen[key] = found
+        best = _best(seen)
+        before = self._open.get(event.venue, frozenset())
+        self._open[event.venue] = frozenset(best)
+        for key in sorted(before - best.keys()):
+            yield key, None
+        yield from best.items()
 
     def tick(self, at_ns: int) -> Iterator[tuple[str, Sighting | None]]:
         """What is open ends when its venue was not heard for too long."""
-        if not self._live:
-            return
         for venue, event in self._read.items():
-            age_s = (at_ns - event.at_ns) / SECOND_NS
-            if age_s <= AGE_S_MAX:
-                continue
-            for key in sorted(self._live):
-                if key.startswith(f"{NAME} {venue.value} "):
-                    self._live.discard(key)
+            if (at_ns - event.at_ns) / SECOND_NS > AGE_S_MAX:
+                for key in sorted(self._open.pop(venue, frozenset())):
                     yield key, None
 
     # Beneath
-
-    def _told(self, key: str, seen: Sighting | None) -> Sighting | None:
-        if seen is not None and seen.code is None:
-            self._live.add(key)
-        else:
-            self._live.discard(key)
-        return seen
 
     def _look(
         self, rate: FundingRate, row: int, spot: Instrument, key: str, at_ns: int, age_s: float
@@ -92,9 +85,8 @@ class Funding:
         policy = self._policy
         every_s = EVERY_S if rate.every_ns is None else rate.every_ns / SECOND_NS
         year_pct = 100.0 * rate.rate * YEAR_DAYS * DAY_S / every_s
-        least_pct = policy.funding_year_pct_exit if key in self._live else (
-            policy.funding_year_pct_min
-        )  # fmt: skip
+        is_open = key in self._open.get(spot.venue, frozenset())
+        least_pct = policy.funding_year_pct_exit if is_open else policy.funding_year_pct_min
         if rate.rate < policy.funding_rate_min or year_pct < least_pct:
             return None
         line = self._stage.lines[row]
@@ -162,3 +154,11 @@ class Funding:
     def _age_ms(self, row: int, at_ns: int) -> float | None:
         received_ns = int(self._stage.tops[row]["received_ns"])
         return (at_ns - received_ns) / MS_NS if received_ns else None
+
+
+def _best(seen: dict[str, Sighting]) -> dict[str, Sighting]:
+    """Those that pass and those that do not, the best of each."""
+    ranked = sorted(seen.items(), key=lambda item: (-item[1].net_bps, item[0]))
+    passed = [item for item in ranked if item[1].code is None][:SHOWN_MAX]
+    refused = [item for item in ranked if item[1].code is not None][:SHOWN_MAX]
+    return dict(passed + refused)

@@ -59,6 +59,7 @@ class Row:
     gate: Gate | None
     bars: tuple[Bar, ...]
     ages_ms: tuple[float | None, ...]
+    path: str = ""
 
 
 def filters(asked: Mapping[str, str]) -> Filters:
@@ -137,6 +138,7 @@ def _row(row: Opportunity, beat: Beat) -> Row:
         gate=shut,
         bars=drawing.freshness(row.ages_ms, beat.market.policy),
         ages_ms=row.ages_ms,
+        path=row.path,
     )
 
 

@@ -37,7 +37,7 @@ def summary(market: Market) -> Summary:
     return Summary(
         state=market.state,
         reason=market.reason,
-        best=max(live, key=lambda row: row.net_bps, default=None),
+        best=max((row for row in live if not row.path), key=lambda row: row.net_bps, default=None),
         nearest=max(near, key=lambda miss: miss.premium.realizable_bps or -1e9, default=None),
         live=len(live),
         refusals=sum(row.count for row in refusals),
