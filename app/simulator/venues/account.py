@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, InvalidOperation
@@ -12,6 +13,8 @@ from app.simulator.trading import ZERO, Fill, Order, Private, Withdrawal
 from app.simulator.venues.chains import chain_name
 
 AVERAGE_PLACES = 12
+EXPONENT_MAX = 30
+"""Of a number that a request may name."""
 NEWEST = 1 << 62
 """Below it is everything."""
 T = TypeVar("T")
@@ -31,13 +34,19 @@ def exact(value: Any) -> Decimal | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return number if number.is_finite() and number > 0 else None
+    sound = number.is_finite() and number > 0 and abs(number.adjusted()) <= EXPONENT_MAX
+    return number if sound else None
+
+
+def same(right: str, given: str) -> bool:
+    """Two signatures, in a time that tells nothing of them."""
+    return hmac.compare_digest(right.encode(), given.encode())
 
 
 def fields(request: Request) -> dict[str, Any] | None:
-    """The body as an object, its numbers exact; None: it is none."""
+    """The body as an object, its fractions as the texts they came in; None: it is none."""
     try:
-        body = json.loads(request.body or b"{}", parse_float=Decimal)
+        body = json.loads(request.body or b"{}", parse_float=str, parse_constant=str)
     except ValueError:
         return None
     return body if isinstance(body, dict) else None

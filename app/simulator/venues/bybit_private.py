@@ -23,6 +23,7 @@ from app.simulator.venues.account import (
     left,
     page,
     plain,
+    same,
     within,
 )
 from app.simulator.venues.wire import compact, number
@@ -120,7 +121,7 @@ class BybitPrivate(Account):
             return self.answer(10002, text)
         payload = request.body if request.method == "POST" else request.query.encode()
         text_bytes = f"{stamp}{keys.key}{window}".encode() + payload
-        if not hmac.compare_digest(signature(keys.secret, text_bytes), sign):
+        if not same(signature(keys.secret, text_bytes), sign):
             return self.answer(10004, "error sign! origin_string[hidden]")
         return None
 
@@ -388,7 +389,7 @@ class BybitPrivate(Account):
         key, expires, sign = (*map(str, arguments), "", "", "")[:3]
         right = signature(keys.secret, f"GET/realtime{expires}".encode())
         fresh = expires.isdecimal() and int(expires) > self.market.now_ms()
-        return key == keys.key and fresh and hmac.compare_digest(right, sign)
+        return key == keys.key and fresh and same(right, sign)
 
     def order_changed(self, order: Order, fill: Fill | None) -> None:
         self.push("order", {**order_row(order), "category": "spot"})
@@ -435,7 +436,7 @@ def _number(row: Order | Withdrawal | Deposit) -> int:
 def new_order(asked: dict[str, Any], listing: Listing) -> NewOrder | str:
     """What is wrong with it, as a text."""
     side, kind = asked.get("side"), asked.get("orderType")
-    force, link_id = asked.get("timeInForce", "GTC"), str(asked.get("orderLinkId", ""))
+    force, link_id = str(asked.get("timeInForce", "GTC")), str(asked.get("orderLinkId", ""))
     size, price = exact(asked.get("qty")), exact(asked.get("price"))
     if side not in ("Buy", "Sell") or kind not in ("Limit", "Market") or force not in FORCES:
         return "params error: side, orderType or timeInForce is invalid"

@@ -24,6 +24,7 @@ from app.simulator.venues.account import (
     fields,
     left,
     plain,
+    same,
     within,
 )
 from app.simulator.venues.wire import compact, number
@@ -143,7 +144,7 @@ class GatePrivate(Account):
         """The signature that a channel of an account carries in `auth`."""
         right = signature(self.market.keys.secret, f"channel={channel}&event={word}&time={stamp}")
         known = given.get("KEY") == self.market.keys.key
-        return known and hmac.compare_digest(right, str(given.get("SIGN")))
+        return known and same(right, str(given.get("SIGN")))
 
     # ---- orders ----
 

@@ -16,19 +16,20 @@ FORCES = {"GTC": "gtc", "GTT": "gtc", "IOC": "ioc", "FOK": "fok"}
 
 def new_order(asked: dict[str, Any], listing: Listing) -> NewOrder | str:
     """What is wrong with it, as a text."""
-    side, kind, force = asked.get("side"), asked.get("type", "limit"), asked.get("timeInForce")
+    side, kind = asked.get("side"), asked.get("type", "limit")
+    force = str(asked.get("timeInForce") or "GTC")
     client_id = str(asked.get("clientOid") or "")
     size, funds = exact(asked.get("size")), exact(asked.get("funds"))
     price = exact(asked.get("price"))
     if side not in ("buy", "sell") or kind not in ("limit", "market"):
         return "side or type is invalid"
-    if (force or "GTC") not in FORCES or (client_id and not CLIENT_ID.fullmatch(client_id)):
+    if force not in FORCES or (client_id and not CLIENT_ID.fullmatch(client_id)):
         return "timeInForce or clientOid is invalid"
     bought = side == "buy"
     if kind == "limit":
         if price is None or size is None:
             return "price and size are needed"
-        how = "post" if asked.get("postOnly") is True else FORCES[force or "GTC"]
+        how = "post" if asked.get("postOnly") is True else FORCES[force]
         return NewOrder(listing, client_id or None, bought, "limit", price, size, None, how)
     if (size is None) == (funds is None):
         return "size or funds, one of them"

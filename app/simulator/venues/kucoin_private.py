@@ -23,6 +23,7 @@ from app.simulator.venues.account import (
     fields,
     page,
     plain,
+    same,
     within,
 )
 from app.simulator.venues.chains import chain_name
@@ -134,7 +135,7 @@ class KucoinPrivate(Account):
             return refused("400003", "KC-API-KEY not exists", 401)
         hashed = given.get("kc-api-key-version") in ("2", "3")
         phrase = signature(keys.secret, keys.passphrase.encode()) if hashed else keys.passphrase
-        if not hmac.compare_digest(phrase, given["kc-api-passphrase"]):
+        if not same(phrase, given["kc-api-passphrase"]):
             return refused("400004", "KC-API-PASSPHRASE error", 401)
         head = f"{stamp}{request.method}{request.path}"
         queries = [f"?{query}" for query in (request.query, unquote(request.query)) if query]
