@@ -9,6 +9,8 @@ from typing import NamedTuple
 from app.domain.markets import Side
 
 ZERO, ONE, BPS = Decimal(0), Decimal(1), Decimal(10_000)
+LOT_ELSE = Decimal("1e-8")
+"""Where a venue does not say its lot: no venue takes more decimals."""
 Level = tuple[Decimal, Decimal]
 """Price and quantity."""
 
@@ -40,9 +42,24 @@ def ceil(value: Decimal, step: Decimal | None) -> Decimal:
     return (value / step).to_integral_value(ROUND_CEILING) * step
 
 
-def limit_price(side: Side, price: Decimal, grid: Grid) -> Decimal:
-    """On the tick, and never worse than `price` for us."""
-    return floor(price, grid.tick) if side is Side.BUY else ceil(price, grid.tick)
+def lots(quantity: Decimal, grid: Grid) -> Decimal:
+    """Down to a whole number of lots."""
+    return floor(quantity, grid.lot or LOT_ELSE)
+
+
+def limit_price(
+    side: Side, bound: Decimal, last: Decimal, levels: Sequence[Level], grid: Grid
+) -> Decimal:
+    """A price that the venue takes, no worse than `bound` for us, but as good as `last` at least.
+
+    Where the venue does not say its tick, only prices that stand in its book are surely on it.
+    """
+    if grid.tick is not None:
+        made = floor(bound, grid.tick) if side is Side.BUY else ceil(bound, grid.tick)
+        return max(made, last) if side is Side.BUY else min(made, last)
+    if side is Side.BUY:
+        return max((price for price, _ in levels if last <= price <= bound), default=last)
+    return min((price for price, _ in levels if bound <= price <= last), default=last)
 
 
 def takes(grid: Grid, quantity: Decimal, price: Decimal) -> bool:

@@ -27,6 +27,7 @@ from app.engine.execution.amounts import (
     Grid,
     coin_step,
     floor,
+    lots,
     spend,
     takes,
     trade,
@@ -224,7 +225,7 @@ class Ways:
         if walked is None:
             return None
         # All of it at the worst price, so that the venue's lock on the money is covered.
-        quantity = floor(budget / walked.last, grid.lot)
+        quantity = lots(budget / walked.last, grid)
         if not takes(grid, quantity, walked.last):
             return None
         gets = quantity * (ONE - fee) if traits.fee_in_base else quantity
@@ -240,7 +241,7 @@ class Ways:
         if terms is None:
             return None
         book, grid, fee, _ = terms
-        quantity = floor(purse.amount, grid.lot)
+        quantity = lots(purse.amount, grid)
         walked = trade(book.bids, quantity) if quantity > ZERO else None
         if walked is None or not takes(grid, quantity, walked.last):
             return None

@@ -18,7 +18,7 @@ from app.domain.markets import Side
 from app.domain.orders import Order, OrderTerms, OrderType, Role
 from app.domain.transfers import TransferState
 from app.engine.execution import finalizer, prefunded
-from app.engine.execution.amounts import BPS, ONE, ZERO, ceil, exact, floor, limit_price, takes
+from app.engine.execution.amounts import BPS, ONE, ZERO, exact, limit_price, lots, takes
 from app.engine.execution.failing import fail
 from app.engine.execution.finalizer import Hop, Trade, Way
 from app.engine.execution.scene import LEFT_SHARE, UNSENT_MAX, Answer, Scene, unsent_in_row
@@ -206,20 +206,19 @@ def terms_of(scene: Scene, trade: Trade, count: int) -> OrderTerms | None:
     """Limit at the worst price that a walk touches now, and a band beyond it that widens with each
     repetition; a purchase never costs more than is held, with its fee."""
     sight, instrument = scene.sight, trade.instrument
-    grid, fee = sight.grid(instrument), sight.fee(instrument, scene.at_ns)
-    traits = sight.traits(instrument.venue)
-    if grid is None or fee is None or traits is None:
+    book, grid = sight.book(instrument, scene.at_ns), sight.grid(instrument)
+    fee, traits = sight.fee(instrument, scene.at_ns), sight.traits(instrument.venue)
+    if book is None or grid is None or fee is None or traits is None:
         return None
     band = exact(scene.policy.slippage_bps) * count / max(scene.policy.repeats_max, 1) / BPS
     quantity = trade.quantity
-    if trade.side is Side.SELL:
-        price = limit_price(Side.SELL, trade.last * (ONE - band), grid)
-        price = min(price, ceil(trade.last, grid.tick))
-    else:
-        price = max(limit_price(Side.BUY, trade.last * (ONE + band), grid), trade.last)
+    levels = book.asks if trade.side is Side.BUY else book.bids
+    beyond = trade.last * (ONE + band if trade.side is Side.BUY else ONE - band)
+    price = limit_price(trade.side, beyond, trade.last, levels, grid)
+    if trade.side is Side.BUY:
         held = scene.held(instrument.venue, instrument.quote)
         budget = held if traits.fee_in_base else held / (ONE + fee)
-        quantity = min(quantity, floor(budget / price, grid.lot))
+        quantity = min(quantity, lots(budget / price, grid))
     if price <= ZERO or not takes(grid, quantity, price):
         return None
     kind = OrderType.IOC if traits.has_ioc else OrderType.LIMIT

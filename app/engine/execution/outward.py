@@ -24,11 +24,10 @@ from app.engine.execution.amounts import (
     BPS,
     ONE,
     ZERO,
-    Walked,
-    ceil,
     depth,
     exact,
-    floor,
+    limit_price,
+    lots,
     takes,
     trade,
 )
@@ -135,7 +134,7 @@ def _worth_going(scene: Scene, amount: Decimal) -> bool:
     if here >= plan.quantity * Decimal("0.9"):
         return True
     grid = scene.sight.grid(plan.sell)
-    if grid is not None and not takes(grid, floor(amount, grid.lot), plan.sell_price):
+    if grid is not None and not takes(grid, lots(amount, grid), plan.sell_price):
         return False
     sold = finalizer.Ways(plan.home, scene.sight, scene.at_ns).sell(
         finalizer.Purse(plan.buy.venue, plan.buy.base, here), plan.buy.quote
@@ -172,14 +171,17 @@ def _second_leg(scene: Scene, there: Decimal) -> Answer:
     fee, traits = sight.fee(plan.sell, scene.at_ns), sight.traits(plan.sell.venue)
     if book is None or grid is None or fee is None or traits is None:
         return fail(scene, "NO_BOOK") if late else scene.pause()
-    quantity = floor(min(there, depth(book.bids)), grid.lot)
+    quantity = lots(min(there, depth(book.bids)), grid)
     walked = trade(book.bids, quantity) if quantity > ZERO else None
     if walked is None or not takes(grid, quantity, walked.last):
         return fail(scene, "THIN_BOOK") if late else scene.pause()
     least = _least_price(scene, there, fee, arrived_ns)
     if least is None or walked.last < least:
         return fail(scene, "PRICE_GONE") if late else scene.pause()
-    price = _limit(scene, walked, len(orders), least, grid.tick)
+    # Beyond the worst level that is touched by a band that widens, never below the least.
+    band = exact(policy.slippage_bps) / BPS * (len(orders) + 1) / 2
+    bound = max(walked.last * (ONE - band), least)
+    price = limit_price(Side.SELL, bound, walked.last, book.bids, grid)
     kind = OrderType.IOC if traits.has_ioc else OrderType.LIMIT
     terms = OrderTerms(plan.sell, Side.SELL, kind, price, quantity)
     return scene.turn(
@@ -204,13 +206,3 @@ def _least_price(scene: Scene, there: Decimal, fee: Decimal, arrived_ns: int) ->
     without = net - there * coin
     needed = -loss_bps / BPS * scene.put_in_krw() - without
     return needed / (there * (ONE - fee) * rate)
-
-
-def _limit(
-    scene: Scene, walked: Walked, count: int, least: Decimal, tick: Decimal | None
-) -> Decimal:
-    """Beyond the worst level that is touched by a band that widens, never below the least."""
-    slippage = exact(scene.policy.slippage_bps) / BPS
-    band = slippage * (count + 1) / 2
-    wished = floor(walked.last * (ONE - band), tick)
-    return max(wished, min(ceil(least, tick), walked.last))

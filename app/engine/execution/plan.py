@@ -38,8 +38,8 @@ from app.engine.execution.amounts import (
     Grid,
     Walked,
     exact,
-    floor,
     limit_price,
+    lots,
     spend,
     takes,
     trade,
@@ -153,14 +153,14 @@ def _buy(side: End, size_krw: Decimal) -> Walked | None:
     walked = spend(side.book.asks, money if side.traits.fee_in_base else money / (ONE + side.fee))
     if walked is None:
         return None
-    quantity = floor(walked.quantity, side.grid.lot)
+    quantity = lots(walked.quantity, side.grid)
     if not takes(side.grid, quantity, walked.last):
         return None
     return trade(side.book.asks, quantity)
 
 
 def _sell(side: End, quantity: Decimal) -> Walked | None:
-    quantity = floor(quantity, side.grid.lot)
+    quantity = lots(quantity, side.grid)
     walked = trade(side.book.bids, quantity) if quantity > ZERO else None
     return walked if walked and takes(side.grid, quantity, walked.last) else None
 
@@ -169,9 +169,8 @@ def _terms(side: End, way: Side, walked: Walked, policy: TradingPolicy) -> Order
     """At most so much worse than the plan; what trades at once does, the rest is cancelled."""
     band = exact(policy.slippage_bps) / BPS
     beyond = walked.last * (ONE + band if way is Side.BUY else ONE - band)
-    price = limit_price(way, beyond, side.grid)
-    # On a coarse tick the band may be less than a step.
-    price = max(price, walked.last) if way is Side.BUY else min(price, walked.last)
+    levels = side.book.asks if way is Side.BUY else side.book.bids
+    price = limit_price(way, beyond, walked.last, levels, side.grid)
     kind = OrderType.IOC if side.traits.has_ioc else OrderType.LIMIT
     return OrderTerms(side.instrument, way, kind, price, walked.quantity)
 

@@ -18,7 +18,7 @@ from app.domain.cycles import CycleState, CycleStep
 from app.domain.markets import Instrument, Side
 from app.domain.orders import OrderTerms, OrderType, Role
 from app.domain.times import SECOND_NS
-from app.engine.execution.amounts import BPS, ONE, ZERO, depth, exact, floor, takes, trade
+from app.engine.execution.amounts import BPS, ONE, ZERO, depth, exact, lots, takes, trade
 from app.engine.execution.failing import exposed, fail
 from app.engine.execution.finalizer import Trade
 from app.engine.execution.scene import Answer, Rest, Scene
@@ -101,7 +101,7 @@ def _instruments(scene: Scene, uneven: Decimal) -> list[tuple[Instrument, Side]]
         if grid is None or price is None:
             found.append((instrument, side))
             continue
-        if not takes(grid, floor(abs(uneven), grid.lot), price):
+        if not takes(grid, lots(abs(uneven), grid), price):
             continue
         asset = plan.buy.base if side is Side.SELL else instrument.quote
         needed = abs(uneven) if side is Side.SELL else abs(uneven) * price
@@ -125,7 +125,7 @@ def _walk(scene: Scene, instrument: Instrument, side: Side, quantity: Decimal) -
     levels = book.bids if side is Side.SELL else book.asks
     if side is Side.BUY and traits.fee_in_base:
         quantity = quantity / (ONE - fee)
-    quantity = floor(min(quantity, depth(levels)), grid.lot)
+    quantity = lots(min(quantity, depth(levels)), grid)
     walked = trade(levels, quantity) if quantity > ZERO else None
     if walked is None or not takes(grid, quantity, walked.last):
         return None
