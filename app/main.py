@@ -46,6 +46,7 @@ from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
+from app.runtime.feeds.demo import test_keys
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.health import Health, probes
 from app.runtime.latency import Latency, LatencyRows
@@ -101,6 +102,9 @@ LIVE = (
     *markets_live.LIVE,
     *system_live.LIVE,
 )
+
+
+DRILL, LIVE_FEEDS = "drill", "live"
 
 
 class Kimp(FastAPI):
@@ -245,17 +249,22 @@ def outside(settings: Settings) -> Outside:
     """What the environment decides about the market."""
     told = settings.venue_settings
     return Outside(
-        feeds=settings.feeds,
+        feeds=settings.feeds or (LIVE_FEEDS if settings.mode == DRILL else None),
         data_dir=settings.data_dir,
         venues=settings.venues,
         endpoints={venue: Endpoint(told[venue].ws_url, told[venue].rest_url) for venue in told},
-        keys={
-            venue: Keys(
-                each.api_key.reveal(), each.api_secret, each.api_passphrase, settings.holder
-            )
-            for venue, each in told.items()
-            if each.api_key is not None and each.api_secret is not None
-        },
+        keys=_keys(settings),
         fx_urls=_fx_urls(settings),
         clickhouse_url=settings.clickhouse_url,
     )
+
+
+def _keys(settings: Settings) -> dict[Venue, Keys]:
+    """Of the environment; in a drill the simulator's test keys, where it gives none."""
+    found = test_keys(settings.holder) if settings.mode == DRILL else {}
+    for venue, each in settings.venue_settings.items():
+        if each.api_key is not None and each.api_secret is not None:
+            found[venue] = Keys(
+                each.api_key.reveal(), each.api_secret, each.api_passphrase, settings.holder
+            )
+    return found

@@ -34,6 +34,17 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
+def test_keys(holder: Receiver | None = None) -> dict[Venue, Keys]:
+    """What every simulator takes; Coinbase's key is a new one each time, told by itself."""
+    return {
+        venue: Keys(
+            f"sim-{venue}", Secret(f"sim-{venue}-secret"), Secret("sim-pass"), holder or HOLDER
+        )
+        for venue in Venue
+        if venue is not Venue.COINBASE
+    }
+
+
 class CannotStart(Exception):
     """The market did not say that it is ready. Its text is for people."""
 
@@ -52,11 +63,7 @@ class Demo:
             venue: Endpoint(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}")
             for port, venue in enumerate(Venue, first)
         }
-        self.keys: Mapping[Venue, Keys] = {
-            venue: Keys(f"sim-{venue}", Secret(f"sim-{venue}-secret"), Secret("sim-pass"), HOLDER)
-            for venue in Venue
-            if venue is not Venue.COINBASE
-        }
+        self.keys: Mapping[Venue, Keys] = test_keys()
         fx_port = first + len(Venue)
         self.fx_urls = tuple(_on(fx_port, url) for url in (fx.URLS[0], fx.URLS[-1]))
         self._process = process
