@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import NamedTuple
 
 from app.domain.markets import Instrument, Side
@@ -44,6 +44,7 @@ ZERO = Decimal(0)
 BPS = Decimal(10_000)
 # Venues take their fees to so many decimals, and round for themselves.
 FEE_STEP = Decimal("1e-8")
+MADE_UP_STEP = Decimal("1e-10")
 ENDED_KEPT_MAX = 2_000
 # The fee of a buy is taken from what was bought [exchanges/*.md, fees].
 FEE_IN_BASE = frozenset({Venue.BINANCE, Venue.OKX, Venue.BYBIT, Venue.GATE, Venue.BITGET})
@@ -173,12 +174,24 @@ class PaperVenue:
         held = self._orders.get(order.client_id)
         return [] if held is None else list(held.fills)
 
-    def restore(self, order: Order) -> None:
-        """A row of the ledger that has an answer; the caller passes no other."""
+    def restore(self, order: Order, posted: Sequence[Fill] = ()) -> None:
+        """A row of the ledger that has an answer, and its fills there; the caller passes no other.
+
+        What the ledger was told of but has no fill for is made up at the average, once more.
+        """
         held = _Resting(order, order.signed_at_ns or order.planned_at_ns)
         held.state = order.state
-        held.filled = order.filled_quantity
-        held.value = order.filled_quantity * (order.average_price or ZERO)
+        held.fills = list(posted)
+        held.filled = sum((fill.quantity for fill in posted), ZERO)
+        held.value = sum((fill.price * fill.quantity for fill in posted), ZERO)
+        missing = order.filled_quantity - held.filled
+        if missing > 0:
+            rounding = ROUND_UP if order.terms.side is Side.BUY else ROUND_DOWN
+            price = order.average_price or order.terms.price
+            price = price.quantize(MADE_UP_STEP, rounding) or order.terms.price
+            held.filled += missing
+            held.value += price * missing
+            held.fills.append(self._fill(held, price, missing, held.at_ns))
         self._orders[order.client_id] = held
         if order.state in ORDER_ENDS:
             self._ended.append(order.client_id)

@@ -141,6 +141,25 @@ def test_after_a_restart_it_knows_what_the_ledger_knows() -> None:
     assert [each.venue_order_id for each in here.orders(COIN, 0)] == [number_of(kept)]
 
 
+def test_a_fill_that_the_ledger_was_told_of_and_has_not_is_made_up_once() -> None:
+    """The state was committed, and the process died before the fills were."""
+    kept = order(
+        state=OrderState.FILLED,
+        filled_quantity=Decimal(100),
+        average_price=Decimal("2.5") / 3,
+        venue_order_id=number_of(order()),
+    )
+    here, again = venue(), venue()
+    here.restore(kept)
+    again.restore(kept)
+    (fill,) = here.fills(kept)
+    assert (fill.quantity, fill.price) == (100, Decimal("0.8333333334"))
+    assert again.fills(kept) == [fill]
+    whole = venue()
+    whole.restore(kept, [fill])
+    assert whole.fills(kept) == [fill]
+
+
 LEVELS = st.lists(
     st.tuples(st.integers(1, 400), st.integers(1, 1_000)),
     min_size=1,

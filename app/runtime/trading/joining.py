@@ -8,7 +8,7 @@ from functools import partial
 
 from app.books.ladder import ASKS, BIDS
 from app.domain.markets import Instrument
-from app.domain.orders import Balance, Order
+from app.domain.orders import Balance, Fill, Order
 from app.domain.trading import Purse
 from app.domain.transfers import Transfer
 from app.domain.venues import Venue
@@ -117,7 +117,15 @@ def opening(paper: Paper, venues: Sequence[Venue]) -> dict[Venue, list[Balance]]
     return found
 
 
-def _open(
-    conn: Connection, mode: str, venues: Sequence[Venue]
-) -> Mapping[Venue, tuple[Sequence[Order], Sequence[Transfer]]]:
-    return {venue: intents.open_intents(conn, mode, venue) for venue in venues}
+Held = tuple[Sequence[Order], Sequence[Transfer], Mapping[str, Sequence[Fill]]]
+
+
+def _open(conn: Connection, mode: str, venues: Sequence[Venue]) -> Mapping[Venue, Held]:
+    """Orders, transfers, and the fills of the orders."""
+    found: dict[Venue, Held] = {}
+    for venue in venues:
+        orders, transfers = intents.open_intents(conn, mode, venue)
+        ids = (order.client_id for order in orders)
+        fills = {client_id: intents.fills_of(conn, mode, client_id) for client_id in ids}
+        found[venue] = orders, transfers, fills
+    return found

@@ -9,7 +9,7 @@ out: an answer that was not committed is an order that was not accepted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -95,11 +95,16 @@ class PaperPort:
     def healthy(self) -> bool:
         return True
 
-    def restore(self, orders: Sequence[Order], transfers: Sequence[Transfer]) -> None:
+    def restore(
+        self,
+        orders: Sequence[Order],
+        transfers: Sequence[Transfer],
+        fills: Mapping[str, Sequence[Fill]],
+    ) -> None:
         """What the ledger holds of it. A row without an answer was not accepted."""
         for order in orders:
             if order.state in ANSWERED and order.venue_order_id is not None:
-                self._paper.restore(order)
+                self._paper.restore(order, fills.get(order.client_id, ()))
         for transfer in transfers:
             if transfer.withdrawal_id is not None and transfer.signed_at_ns is not None:
                 self._passages.restore(transfer)
