@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from app import __version__
+from app.domain.venues import Venue
 from app.exchanges import fx
 from app.exchanges.signing import Keys
 from app.jobs import timetable
@@ -46,7 +47,7 @@ from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
 from app.runtime.accounts import Accounts
 from app.runtime.desk import Dependencies, Desk
-from app.runtime.feeds.demo import test_keys
+from app.runtime.feeds.demo import drill_keys
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.health import Health, probes
 from app.runtime.latency import Latency, LatencyRows
@@ -261,7 +262,7 @@ def outside(settings: Settings) -> Outside:
 
 def _keys(settings: Settings) -> dict[Venue, Keys]:
     """Of the environment; in a drill the simulator's test keys, where it gives none."""
-    found = test_keys(settings.holder) if settings.mode == DRILL else {}
+    found = drill_keys(settings.holder) if settings.mode == DRILL else {}
     for venue, each in settings.venue_settings.items():
         if each.api_key is not None and each.api_secret is not None:
             found[venue] = Keys(

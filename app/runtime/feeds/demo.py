@@ -34,7 +34,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def test_keys(holder: Receiver | None = None) -> dict[Venue, Keys]:
+def drill_keys(holder: Receiver | None = None) -> dict[Venue, Keys]:
     """What every simulator takes; Coinbase's key is a new one each time, told by itself."""
     return {
         venue: Keys(
@@ -63,7 +63,7 @@ class Demo:
             venue: Endpoint(f"ws://127.0.0.1:{port}", f"http://127.0.0.1:{port}")
             for port, venue in enumerate(Venue, first)
         }
-        self.keys: Mapping[Venue, Keys] = test_keys()
+        self.keys: Mapping[Venue, Keys] = drill_keys()
         fx_port = first + len(Venue)
         self.fx_urls = tuple(_on(fx_port, url) for url in (fx.URLS[0], fx.URLS[-1]))
         self._process = process
