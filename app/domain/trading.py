@@ -90,6 +90,31 @@ class DayResult(msgspec.Struct, frozen=True):
     equity_krw: Decimal | None
 
 
+class RebalanceRow(msgspec.Struct, frozen=True):
+    """A transfer that would even out what lies at two venues. id: `asset:from-to`.
+
+    amount: what would arrive. imbalance: how far the receiver is from its share, 1 is empty.
+    chain None: no network is open for it, `reason` says so. others: chains that would do as well,
+    the better first.
+    """
+
+    id: str
+    asset: str
+    from_venue: Venue
+    to_venue: Venue
+    amount: Decimal
+    worth_krw: Decimal | None
+    imbalance: float
+    chain: str | None
+    network: str | None
+    fee: Decimal | None
+    fee_krw: Decimal | None
+    minutes: float | None
+    score: float | None
+    reason: str | None
+    others: tuple[str, ...] = ()
+
+
 class TradingPolicy(msgspec.Struct, frozen=True):
     """What people set about trading. Amounts in KRW, times in seconds. requirements §1.Z2, §5.9."""
 

@@ -37,8 +37,9 @@ from app.domain.facts import Command, CycleDecided, CycleOpened, Fact
 from app.domain.live import Opportunity
 from app.domain.markets import Instrument
 from app.domain.times import SECOND_NS
-from app.domain.trading import Refused, TradingPolicy, TradingState
+from app.domain.trading import RebalanceRow, Refused, TradingPolicy, TradingState
 from app.engine.detection import TRADED
+from app.engine.execution import rebalance
 from app.engine.execution.amounts import exact
 from app.engine.execution.asked import asked
 from app.engine.execution.cycles import decide
@@ -123,6 +124,10 @@ class Trading:
         state = self._state
         blocked = state.blocked not in {None, "RECORDER_FULL"}
         return state.state is not TradingState.HALTED and not state.killed and not blocked
+
+    def rebalance(self) -> tuple[RebalanceRow, ...]:
+        """What would even out the venues, for people."""
+        return rebalance.plan(self.portfolio.purses(), self.sight)
 
     # New cycles
 
