@@ -80,6 +80,7 @@ class BinancePrivate(Account):
             ("GET", "/api/v3/account/commission"): self._commission,
             ("GET", "/api/v3/rateLimit/order"): self._counts,
             ("GET", "/sapi/v1/capital/config/getall"): self._wallets,
+            ("GET", "/sapi/v1/asset/tradeFee"): self._trade_fees,
             ("GET", "/sapi/v1/margin/allPairs"): lambda _: Reply.json([]),
             ("GET", "/sapi/v1/margin/isolated/allPairs"): lambda _: Reply.json([]),
             ("POST", "/sapi/v1/capital/withdraw/apply"): self._withdraw,
@@ -363,6 +364,15 @@ class BinancePrivate(Account):
                 "discount": {**discount, "discount": "0.75000000"},
             }
         )
+
+    def _trade_fees(self, asked: Fields) -> Reply:
+        terms, name = self.market.desk.terms, asked.get("symbol")
+        rates = {
+            "makerCommission": plain(terms.maker_bps / 10_000),
+            "takerCommission": plain(terms.taker_bps / 10_000),
+        }
+        symbols = [one for one in self.market.listings if name in (None, "", one)]
+        return Reply.json([{"symbol": symbol, **rates} for symbol in symbols])
 
     def _counts(self, _asked: Fields) -> Reply:
         row = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
 
+from app.simulator.world.catalogue import MAJORS
 from app.simulator.world.coins import KOREAN, Coin
 
 MONEY = {"KRW": "100000000", "USD": "50000", "USDT": "50000", "USDC": "20000"}
@@ -15,14 +16,14 @@ STABLE = "20000"
 """Of a stablecoin that is a coin there, as in Korea."""
 COIN_USD = (2_000.0, 6_000.0)
 WITHOUT = 0.12
-"""Of the coins are not held at a venue."""
+"""Of the lesser coins are not held at a venue."""
 
 
 def start_purses(
     seed: int, venue: str, coins: Sequence[Coin], quotes: Sequence[str]
 ) -> dict[str, Decimal]:
     purses = {quote: Decimal(MONEY[quote]) for quote in set(quotes)}
-    for coin in coins:
+    for rank, coin in enumerate(coins):
         stable = coin.ticker in MONEY
         if coin.ticker in purses or not (stable or venue in coin.venues):
             continue
@@ -31,7 +32,7 @@ def start_purses(
             continue
         chance = Random(f"purse {seed} {venue} {coin.ticker} {coin.twin}")
         worth = chance.uniform(*COIN_USD)
-        if chance.random() >= WITHOUT or venue in KOREAN:
+        if rank < MAJORS or chance.random() >= WITHOUT or venue in KOREAN:
             purses[coin.ticker] = round_coins(worth / coin.price_usd)
     return purses
 
