@@ -142,8 +142,16 @@ async def test_with_an_uncertain_clock_nothing_is_sent(
         port,
     ):
         answer = await port.place(order(Venue.GATE, now_ns()))
-    assert len(counter.asked) == sends
+    assert (f"POST {PLACE}" in counter.paths()) is sends
     assert sends or (isinstance(answer, Rejection) and answer.code == "CLOCK_UNCERTAIN")
+
+
+async def test_whoever_is_not_sure_of_the_clock_looks_once_more() -> None:
+    told = said(json.dumps({"server_time": now_ns() // MS_NS}))
+    replies: dict[str, list[Reply]] = {PLACE: [ACK], "/api/v4/spot/time": [told]}
+    async with before(Venue.GATE, replies, ahead_ns=None) as (counter, port):
+        assert isinstance(await port.place(order(Venue.GATE, now_ns())), Placed)
+    assert counter.paths() == ["GET /api/v4/spot/time", f"POST {PLACE}"]
 
 
 async def test_without_keys_nothing_is_sent() -> None:

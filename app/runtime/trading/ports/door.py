@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import structlog
 
+from app.domain.markets import ServerTime
 from app.domain.orders import NoAnswer, Rejection
 from app.domain.times import MS_NS, SECOND_NS
 from app.exchanges.accounts.budgets import PRIVATE
@@ -22,7 +23,8 @@ from app.exchanges.signing import Keys, Signed, Unsignable, sign
 from app.net.egress import Egress
 from app.net.http import Answer, Unanswered
 from app.runtime.feeds.endpoints import rest_url
-from app.runtime.feeds.rest import Rest
+from app.runtime.feeds.rest import Rest, VenueError
+from app.runtime.feeds.skew import TIME_NS
 from app.runtime.trading.port import Silent
 from app.runtime.trading.ports.limits import ASK_WAIT_S_MAX, CLOCK_SHARE
 
@@ -84,16 +86,15 @@ class Door:
 
         urgent: may spend the reserve, which other actions leave to recovery (H57).
         """
-        if (refusal := self._unfit(window_ms)) is not None:
-            return refusal
         try:
+            if (refusal := await self._unfit(window_ms)) is not None:
+                return refusal
             signed = self._signed(request, signed_at_ns)
-        except (Unsignable, Silent) as error:
-            return Rejection("BAD_KEYS", str(error))
-        try:
             if not await self._admitted(request, valid_until_ns, urgent=urgent):
                 return Rejection("LIMITED", "there is no budget left for it in its time")
             return await self._send(request, signed, valid_until_ns)
+        except (Unsignable, Silent) as error:
+            return Rejection("BAD_KEYS", str(error))
         except Late:
             return Rejection("TOO_LATE", "its time was over before it could leave")
         except Unanswered as error:
@@ -108,14 +109,35 @@ class Door:
             log.warning("send_cancelled", venue=self.venue, call=request.path)
             return NoAnswer("cancelled")
 
-    def _unfit(self, window_ms: int) -> Rejection | None:
+    async def _unfit(self, window_ms: int) -> Rejection | None:
+        """Not sure of the venue's clock: it is looked at once more, and then nothing is sent."""
+        if not self._is_sure(window_ms):
+            await self._look_at_the_clock()
+        if self._is_sure(window_ms):
+            return None
         offset = self._rest.skew.offset
         if offset is None:
             return Rejection("CLOCK_UNCERTAIN", "the venue's clock has not been read")
-        if offset.error_ns * CLOCK_SHARE > window_ms * MS_NS:
-            told = f"the venue's clock is known to {offset.error_ns // MS_NS} ms only"
-            return Rejection("CLOCK_UNCERTAIN", f"{told}, the window has {window_ms} ms")
-        return None
+        told = f"the venue's clock is known to {offset.error_ns // MS_NS} ms only"
+        return Rejection("CLOCK_UNCERTAIN", f"{told}, the window has {window_ms} ms")
+
+    def _is_sure(self, window_ms: int) -> bool:
+        offset = self._rest.skew.offset
+        return offset is not None and offset.error_ns * CLOCK_SHARE <= window_ms * MS_NS
+
+    async def _look_at_the_clock(self) -> None:
+        rest = self._rest
+        request = rest.exchange.ask_time()
+        if request is None:
+            return
+        try:
+            answer = await rest.ask(request, urgent=True)
+            at_ns = rest.clock.at_ns()
+            for event in rest.events(request, answer):
+                if isinstance(event, ServerTime):
+                    rest.heard(answer, at_ns, event.exchange_at_ns, TIME_NS)
+        except VenueError as error:
+            log.warning("clock_not_read", venue=self.venue, reason=str(error))
 
     async def _admitted(self, request: Request, until_ns: int, *, urgent: bool) -> bool:
         clock = self._rest.clock
