@@ -13,8 +13,8 @@ from tests.simulator.kit import Simulated, simulated
 
 pytestmark = pytest.mark.xdist_group("clients")
 
-VENUES = ("bybit", "kucoin", "gate", "bitget", "coinbase")
-GROSS = frozenset({"gate", "bitget"})
+VENUES = ("binance", "okx", "bybit", "kucoin", "gate", "bitget", "coinbase")
+GROSS = frozenset({"binance", "gate", "bitget"})
 """The amount asked for there includes the fee."""
 SENT = 50.0
 TAKER = {"gate": 0.002, "coinbase": 0.012}

@@ -11,14 +11,8 @@ from app.simulator.protocol import Network, Reply, Request
 from app.simulator.trading import Fill, NewOrder, Order, Purse, Rejected
 from app.simulator.venues.account import plain
 from app.simulator.venues.korean import error
-from app.simulator.venues.korean_private import (
-    Fields,
-    KoreanAccount,
-    body_of,
-    force_word,
-    kst,
-    moment,
-)
+from app.simulator.venues.korean_private import KoreanAccount
+from app.simulator.venues.korean_words import Fields, body_of, force_word, kst, moment
 from app.simulator.venues.wire import number
 
 CLOCK_MS_MAX = 60_000

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
 from decimal import Decimal
 from random import Random
-from typing import Any
 from urllib.parse import unquote
 from uuid import UUID
 
@@ -19,10 +18,20 @@ from app.simulator.protocol import Client, Network, Reply, Request
 from app.simulator.trading import ZERO, Deposit, Fill, NewOrder, Order, Purse, Rejected, Withdrawal
 from app.simulator.venues import korean
 from app.simulator.venues.account import Account, exact, plain
-from app.simulator.venues.korean import KST, error
-from app.simulator.venues.wire import compact, number
+from app.simulator.venues.korean import error
+from app.simulator.venues.korean_words import (
+    Fields,
+    body_of,
+    complaint,
+    exact_json,
+    force_word,
+    kst,
+    paged,
+    parameters,
+    text,
+    the_one,
+)
 
-Fields = dict[str, Any]
 TOPIC = "account"
 """Of every private connection; what each wants stands in its state."""
 FORCES = {None: "gtc", "": "gtc", "ioc": "ioc", "fok": "fok", "post_only": "post"}
@@ -41,11 +50,10 @@ DEPOSIT_STATES = {
     "credited": "ACCEPTED",
     "returned": "REFUNDED",
 }
-TRANSFERS_MAX = 100
 TYPES = ("best_fok", "best_ioc", "limit", "limit_fok", "limit_ioc")
 
 
-class KoreanAccount(Account):
+class KoreanAccount(Account, ABC):
     """order_type: what the venue calls `ord_type` in a create request. client_id: likewise."""
 
     digests: tuple[str, ...] = ("HS256",)
@@ -352,11 +360,11 @@ class KoreanAccount(Account):
 
     def _one_withdrawal(self, request: Request) -> Reply:
         rows = [self.withdrawal_row(one) for one in self.market.desk.withdrawals()]
-        return _the_one(request, rows, "withdraw_not_found")
+        return the_one(request, rows, "withdraw_not_found")
 
     def _one_deposit(self, request: Request) -> Reply:
         rows = [self.deposit_row(one) for one in self.market.desk.deposits()]
-        return _the_one(request, rows, "deposit_not_found")
+        return the_one(request, rows, "deposit_not_found")
 
     def _address(self, request: Request) -> Reply:
         asked = body_of(request) if request.body else dict(request.fields)
@@ -448,13 +456,13 @@ class KoreanAccount(Account):
         except ValueError:
             asked = None
         if not isinstance(asked, list) or not all(isinstance(part, dict) for part in asked):
-            client.send(_complaint("WRONG_FORMAT", "Format이 맞지 않습니다."))
+            client.send(complaint("WRONG_FORMAT", "Format이 맞지 않습니다."))
             return
         wanted = [part for part in asked if "type" in part]
         if not any("ticket" in part for part in asked):
-            client.send(_complaint("NO_TICKET", "티켓이 존재하지 않습니다."))
+            client.send(complaint("NO_TICKET", "티켓이 존재하지 않습니다."))
         elif not wanted or any(part["type"] not in ("myOrder", "myAsset") for part in wanted):
-            client.send(_complaint("NO_TYPE", "타입이 존재하지 않습니다."))
+            client.send(complaint("NO_TYPE", "타입이 존재하지 않습니다."))
         else:
             client.state = {part["type"]: set(part.get("codes") or ()) for part in wanted}
             client.subscribe(TOPIC)
@@ -474,8 +482,9 @@ class KoreanAccount(Account):
                 if codes is not None and (not codes or order.listing.symbol in codes):
                     client.send(text)
 
+    @abstractmethod
     def order_frame(self, order: Order, fill: Fill | None, state: str) -> Fields:
-        raise NotImplementedError
+        """A `myOrder` frame. state: as the stream says it; fill: of a `trade`."""
 
     def purse_changed(self, assets: Iterable[str]) -> None:
         at_ms, purses = self.market.now_ms(), self.market.desk.purses()
@@ -489,105 +498,3 @@ class KoreanAccount(Account):
 
     def asset_row(self, asset: str, purse: Purse) -> Fields:
         return {"currency": asset, "balance": purse.free, "locked": purse.locked}
-
-
-# ---- texts -----------------------------------------------------------------------------------
-
-
-def body_of(request: Request) -> Fields:
-    """Numbers as they were written. Raises ValueError."""
-    body = json.loads(request.body or b"{}", parse_float=str, parse_int=str)
-    if not isinstance(body, dict):
-        raise ValueError("the body is no object")  # noqa: TRY004 - it is bad JSON to the caller
-    return body
-
-
-def parameters(fields: Mapping[str, Any], within: str = "") -> str:
-    """§4: `k=v&k=v` in the order sent, not percent-encoded; arrays `k[]=a&k[]=b`."""
-    parts = []
-    for key, value in fields.items():
-        name = f"{within}[{key}]" if within else key
-        match value:
-            case dict():
-                parts.append(parameters(value, name))
-            case list() if any(isinstance(one, dict) for one in value):
-                parts += [parameters(one, f"{name}[{at}]") for at, one in enumerate(value)]
-            case list():
-                parts += [f"{name}[]={_text(one)}" for one in value]
-            case _:
-                parts.append(f"{name}={_text(value)}")
-    return "&".join(parts)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "null" if value is None else str(value)
-
-
-def text(value: Decimal | None) -> str | None:
-    return None if value is None else plain(value)
-
-
-def kst(at_ms: int) -> str:
-    """§3: seconds, with the zone."""
-    return datetime.fromtimestamp(at_ms // 1_000, KST).isoformat()
-
-
-def moment(text_: str, otherwise: int) -> int:
-    """A time as ISO 8601, or in ms."""
-    if text_.isdecimal():
-        return int(text_)
-    try:
-        at = datetime.fromisoformat(text_)
-    except ValueError:
-        return otherwise
-    return round((at if at.tzinfo else at.replace(tzinfo=KST)).timestamp() * 1_000)
-
-
-def force_word(order: Order) -> str | None:
-    if order.kind != "limit":
-        return None
-    return {"ioc": "ioc", "fok": "fok", "post": "post_only"}.get(order.force)
-
-
-def paged(request: Request, rows: list[Fields]) -> list[Fields]:
-    """Newest first unless asked otherwise; filters of state, uuids, txids."""
-    given = request.fields
-    for name, key in (("uuids[]", "uuid"), ("txids[]", "txid")):
-        wanted = {value for field, value in given if field == name}
-        if wanted:
-            rows = [row for row in rows if row[key] in wanted]
-    if state := request.asked("state"):
-        rows = [row for row in rows if row["state"].lower() == state.lower()]
-    if request.asked("order_by", "desc") == "asc":
-        rows = rows[::-1]
-    size = min(TRANSFERS_MAX, max(1, number(request.asked("limit"), TRANSFERS_MAX)))
-    first = (max(1, number(request.asked("page"), 1)) - 1) * size
-    return rows[first : first + size]
-
-
-def _the_one(request: Request, rows: list[Fields], missing: str) -> Reply:
-    """By uuid, by txid, or the newest of a currency."""
-    for field, key in (("uuid", "uuid"), ("txid", "txid"), ("currency", "currency")):
-        if asked := request.asked(field):
-            rows = [row for row in rows if row[key] == asked]
-    if not rows:
-        return error(404, missing, "찾지 못했습니다.")
-    return Reply.json(rows[0])
-
-
-def _complaint(name: str, message: str) -> str:
-    return compact({"error": {"name": name, "message": message}})
-
-
-def exact_json(value: Any) -> str:
-    """Decimals as JSON numbers with all their digits."""
-    match value:
-        case dict():
-            return "{" + ",".join(f"{compact(k)}:{exact_json(v)}" for k, v in value.items()) + "}"
-        case list():
-            return "[" + ",".join(map(exact_json, value)) + "]"
-        case Decimal():
-            return plain(value)
-    return compact(value)

@@ -10,12 +10,8 @@ from app.simulator.protocol import Reply, Request
 from app.simulator.trading import Fill, Order, Rejected
 from app.simulator.venues.account import average
 from app.simulator.venues.korean import error
-from app.simulator.venues.korean_private import (
-    KoreanAccount,
-    body_of,
-    force_word,
-    moment,
-)
+from app.simulator.venues.korean_private import KoreanAccount
+from app.simulator.venues.korean_words import body_of, force_word, moment
 from app.simulator.venues.wire import number
 
 WEEK_MS = 7 * 86_400_000
