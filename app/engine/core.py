@@ -357,6 +357,7 @@ class Engine:
 
     def _funding(self, event: FundingRead) -> int:
         self.scouts.funding(event, self._facts)
+        self.trading.sight.funded(event)
         return -1
 
     def _clock(self, event: ClockRead) -> int:

@@ -17,7 +17,7 @@ from app.domain.cycles import CycleState, CycleStep, ExecutionStyle, Holding
 from app.domain.markets import Side
 from app.domain.orders import Order, OrderTerms, OrderType, Role
 from app.domain.transfers import TransferState
-from app.engine.execution import finalizer, prefunded
+from app.engine.execution import finalizer, hedge, prefunded
 from app.engine.execution.amounts import BPS, ONE, ZERO, exact, limit_price, lots, takes
 from app.engine.execution.failing import fail
 from app.engine.execution.finalizer import Hop, Trade, Way
@@ -39,7 +39,7 @@ class Next(NamedTuple):
 
 
 def awaiting_rebalance(scene: Scene) -> Answer:
-    answer = waiting(scene)
+    answer = waiting(scene) or hedge.closing(scene)
     if answer is not None:
         return answer
     found = _next(scene)
@@ -57,7 +57,7 @@ def awaiting_rebalance(scene: Scene) -> Answer:
 
 
 def rebalancing(scene: Scene) -> Answer:
-    answer = waiting(scene)
+    answer = waiting(scene) or hedge.closing(scene)
     if answer is not None:
         return answer
     since_ns = scene.cycle.entered_at_ns

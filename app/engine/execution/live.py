@@ -9,19 +9,23 @@ from typing import Any, Protocol
 
 from app.books.ladder import ASKS, BIDS
 from app.books.rack import Rack
+from app.domain.events import FundingRate, FundingRead
 from app.domain.markets import Flow, Instrument, Market
-from app.domain.times import SECOND_NS
+from app.domain.times import MINUTE_NS, SECOND_NS
 from app.domain.trading import TradingPolicy
 from app.domain.venues import KOREAN, Venue
 from app.engine.detection.board import BARRED
 from app.engine.execution.amounts import BPS, Grid, exact
-from app.engine.execution.sight import MINUTES, MINUTES_ELSE, Best, Book, Link, Traits
+from app.engine.execution.sight import MINUTES, MINUTES_ELSE, Best, Book, Link, Perpetual, Traits
 from app.engine.market.fees import Fees
 from app.engine.market.health import Channels
 from app.engine.market.identity import Identities
 from app.engine.market.names import Names
 from app.engine.market.universe import Universe
 from app.engine.market.wallets import Wallets
+
+FUNDING_AGE_NS = 3 * MINUTE_NS
+"""It is read once a minute."""
 
 
 class VenueRules(Protocol):
@@ -57,12 +61,26 @@ class LiveSight:
         self._price = price
         self._rules = rules
         self._age_ns = 0
+        self._fundings: dict[Instrument, tuple[FundingRate, int]] = {}
         self._grids: dict[Instrument, tuple[Market, Grid]] = {}
         self._links: dict[tuple[str, Venue, Venue], tuple[Link, ...]] = {}
         self._links_version = -1
 
     def policy(self, policy: TradingPolicy) -> None:
         self._age_ns = round(policy.book_age_s_max * SECOND_NS)
+
+    def funded(self, event: FundingRead) -> None:
+        if event.reason is None:
+            self._fundings = {each.instrument: (each, event.at_ns) for each in event.rates}
+
+    def perpetual(self, instrument: Instrument, at_ns: int) -> Perpetual | None:
+        """The fee is that of spot, which is no less than a perpetual's."""
+        found, grid = self._fundings.get(instrument), self.grid(instrument)
+        fee = self.fee(instrument, at_ns)
+        if found is None or grid is None or fee is None or at_ns - found[1] > FUNDING_AGE_NS:
+            return None
+        read = found[0]
+        return Perpetual(exact(read.mark), exact(read.rate), read.next_at_ns, fee, grid)
 
     def book(self, instrument: Instrument, at_ns: int) -> Book | None:
         record = self._record(instrument, at_ns)

@@ -19,7 +19,7 @@ from app.domain.markets import Side
 from app.domain.orders import OrderState, OrderTerms, OrderType, Role
 from app.domain.times import SECOND_NS
 from app.domain.transfers import TransferState
-from app.engine.execution import finalizer
+from app.engine.execution import finalizer, hedge
 from app.engine.execution.amounts import (
     BPS,
     ONE,
@@ -61,6 +61,9 @@ def initial_completed(scene: Scene) -> Answer:
     answer = waiting(scene)
     if answer is not None:
         return answer
+    closing = hedge.closing(scene)
+    if closing is not None:
+        return closing
     plan = scene.plan
     there = scene.held(plan.sell.venue, plan.buy.base)
     if not scene.is_dust(plan.sell.venue, plan.buy.base, there):
@@ -93,6 +96,15 @@ def _onward(scene: Scene, *moves: CycleState) -> Answer:
         return turn_back(scene, refused[-1].code or "TRANSFER_REJECTED", *moves)
     if refused and scene.at_ns < refused[-1].updated_at_ns + REFUSED_REST_NS:
         return Rest(refused[-1].updated_at_ns + REFUSED_REST_NS)
+    short = hedge.opening(scene)
+    if isinstance(short, str):
+        return turn_back(scene, short, *moves)
+    if short is not None:
+        order = scene.order(Role.HEDGE, CycleStep.HEDGE_OPEN, short)
+        return scene.turn(
+            CycleStep.HEDGE_OPEN, *moves, orders=(order,),
+            wake_at_ns=scene.after(scene.policy.leg_s_max),
+        )  # fmt: skip
     link = _link(scene)
     if link is None:
         if moves:

@@ -31,6 +31,7 @@ from app.domain.cycles import (
 from app.domain.markets import Instrument, Side
 from app.domain.orders import OrderTerms, OrderType, Role
 from app.domain.trading import Refused, TradingPolicy
+from app.engine.execution import hedge
 from app.engine.execution.amounts import (
     BPS,
     ONE,
@@ -255,13 +256,21 @@ def _transfer(
     steps = _steps(buy, sell, bought, received, sold)
     made = proceeds * sell.krw / (spent * buy.krw)
     net = float((way.arrives / spent - ONE) * BPS)
-    beyond = (Part("return", net - float((made - ONE) * BPS)),)
+    beyond: tuple[Part, ...] = (Part("return", net - float((made - ONE) * BPS)),)
+    short = hedge.perpetual(asked.base) if style is ExecutionStyle.HEDGED_TRANSFER else None
+    if short is not None:
+        terms_of_short = sight.perpetual(short, at_ns)
+        if terms_of_short is None:
+            return Refused("NO_PERPETUAL", asked.base, "known", "word")
+        cost = float(hedge.cost(terms_of_short, link.minutes, at_ns) * BPS)
+        net -= cost
+        beyond = (*beyond, Part("hedge", -cost))
     bridge = way.stages[0]
     plan = Plan(
         buy=asked.buy, sell=asked.sell, quantity=bought.quantity, buy_price=bought.price,
         sell_price=sold.price, home=home, notional_krw=spent * buy.krw, net_bps=net,
         parts=parts(steps, net, beyond), chain=link.chain, network=link.network,
-        to_network=link.to_network, bridge=getattr(bridge, "instrument", None),
+        to_network=link.to_network, hedge=short, bridge=getattr(bridge, "instrument", None),
     )  # fmt: skip
     return Draft(plan, style, asked.strategy, (reserved,), (terms,))
 

@@ -20,7 +20,7 @@ from app.domain.cycles import (
     Plan,
 )
 from app.domain.facts import Command, SendOrder, SendTransfer
-from app.domain.markets import Instrument
+from app.domain.markets import Instrument, Side
 from app.domain.orders import Order, OrderState, OrderTerms, Role
 from app.domain.times import SECOND_NS
 from app.domain.trading import TradingPolicy
@@ -29,7 +29,7 @@ from app.domain.venues import Venue
 from app.engine.execution.amounts import BPS, ZERO
 from app.engine.execution.finalizer import Hop
 from app.engine.execution.ids import Identity, client_id
-from app.engine.execution.sight import Sight, money
+from app.engine.execution.sight import TETHER, Sight, money
 
 DUST_KRW = Decimal(1_000)
 """Worth less than this, a rest stays where it is and is released there."""
@@ -131,7 +131,20 @@ class Scene:
                 if worth is None:
                     return None
                 total += worth
-        return total
+        hedged = self.hedge_krw()
+        return None if hedged is None else total + hedged
+
+    def hedge_krw(self) -> Decimal | None:
+        """What a short has gained, closed or not: the ledger books it when the cycle ends."""
+        value = open_ = ZERO
+        for each in self.orders(Role.HEDGE):
+            sign = 1 if each.terms.side is Side.SELL else -1
+            value += sign * each.filled_quantity * (each.average_price or ZERO)
+            open_ += sign * each.filled_quantity
+        if not value and not open_:
+            return ZERO
+        quote, base = self.worth(TETHER, value), self.worth(self.plan.buy.base, open_)
+        return None if quote is None or base is None else quote - base
 
     def put_in_krw(self) -> Decimal:
         """What the plan staked, as far as its first order was filled."""

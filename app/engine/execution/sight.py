@@ -51,6 +51,16 @@ class Traits(NamedTuple):
     fee_in_base: bool
 
 
+class Perpetual(NamedTuple):
+    """A contract that can be sold short. rate: of the next funding, > 0 is received by a short."""
+
+    mark: Decimal
+    rate: Decimal
+    next_at_ns: int
+    fee: Decimal
+    grid: Grid
+
+
 class Sight(Protocol):
     def book(self, instrument: Instrument, at_ns: int) -> Book | None:
         """None: missing, broken, or too old to trade on."""
@@ -79,6 +89,10 @@ class Sight(Protocol):
 
     def price(self, asset: str) -> Decimal | None:
         """KRW for one unit."""
+        ...
+
+    def perpetual(self, instrument: Instrument, at_ns: int) -> Perpetual | None:
+        """None: not listed, or what it pays and costs is not known now."""
         ...
 
     def traits(self, venue: Venue) -> Traits | None:

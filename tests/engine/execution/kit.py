@@ -32,6 +32,8 @@ from app.domain.events import (
     CycleLost,
     CycleRefused,
     Event,
+    FundingRate,
+    FundingRead,
     NumbersGranted,
     OperatorAsked,
     PursesRead,
@@ -48,7 +50,7 @@ from app.domain.facts import (
     SendTransfer,
     Taken,
 )
-from app.domain.markets import Instrument, Market, Side
+from app.domain.markets import Instrument, Market, Product, Side
 from app.domain.orders import AssetAmount, Order, OrderState
 from app.domain.trading import Purse, TradingPolicy, TradingState
 from app.domain.transfers import Transfer, TransferState
@@ -83,6 +85,8 @@ class Account:
     held: dict[tuple[Venue | None, str], Decimal] = field(default_factory=dict)
     fees: dict[str, Decimal] = field(default_factory=dict)
     history: list[CycleState] = field(default_factory=list)
+    short: Decimal = ZERO
+    gained: Decimal = ZERO
 
 
 class Desk(World):
@@ -111,6 +115,7 @@ class Desk(World):
         self._queue: deque[Event] = deque()
         self._playing = False
         self._hanging: set[str] = set()
+        self.marks: dict[str, Decimal] = {}
         self.refreshed = True
         self.take(TradingPolicyChanged(T0, policy))
         self.take(NumbersGranted(T0, 1, 1_000))
@@ -124,8 +129,14 @@ class Desk(World):
         quote = "KRW" if venue in KOREAN else "USDT"
         least = "5000" if venue in KOREAN else "5"
         names = [*bases, "USDT"] if venue in KOREAN else list(bases)
+        perpetuals = [
+            Market(Instrument(venue, base, "USDT", Product.PERPETUAL), True, "0.0001", "0.1")
+            for base in bases
+            if venue is Venue.BINANCE
+        ]
         self.markets(
             venue,
+            *perpetuals,
             *(Market(Instrument(venue, base, quote), True, tick if venue not in KOREAN else "0.5",
                      lot, None, least) for base in names),
         )  # fmt: skip
@@ -264,6 +275,9 @@ class Desk(World):
         names = [each.client_id for each in orders] + [each.client_id for each in transfers]
         assert len(names) == len(set(names)), "a client id names one thing"
         if ended:
+            assert not account.short, "a short without a cycle"
+            if account.gained:
+                self._add(account, Venue.BINANCE, "USDT", account.gained)
             assert all(venue is not None for venue, _ in account.held), "money in transit"
             for (venue, asset), amount in account.held.items():
                 assert venue is not None
@@ -375,6 +389,8 @@ class Desk(World):
     def _fill(self, account: Account, order: Order, share: Decimal) -> Order:
         """By the book as it stands, no worse than the limit."""
         terms = order.terms
+        if terms.instrument.product is not Product.SPOT:
+            return self._fill_short(account, order, share)
         row = self.engine.rack.row(terms.instrument)
         assert row is not None
         side = 1 if terms.side is Side.BUY else 0
@@ -409,6 +425,26 @@ class Desk(World):
             order, filled_quantity=quantity, average_price=value / quantity, fees=(fee,),
             complete=True,
         )  # fmt: skip
+
+    def _fill_short(self, account: Account, order: Order, share: Decimal) -> Order:
+        """At its mark; what it gains is settled when the cycle ends."""
+        quantity, mark = order.terms.quantity * share, self.marks[order.terms.instrument.base]
+        fee = AssetAmount("USDT", quantity * mark * Decimal("0.0005"))
+        self._add(account, Venue.BINANCE, "USDT", -fee.amount)
+        account.fees["USDT"] = account.fees.get("USDT", ZERO) + fee.amount
+        sign = 1 if order.terms.side is Side.SELL else -1
+        account.short += sign * quantity
+        account.gained += sign * quantity * mark
+        return structs.replace(
+            order, filled_quantity=quantity, average_price=mark, fees=(fee,), complete=True
+        )
+
+    def funding(self, base: str, mark: str, rate: str = "0.0001") -> None:
+        """What the perpetual is worth now, and pays next."""
+        self.marks[base] = Decimal(mark)
+        perpetual = Instrument(Venue.BINANCE, base, "USDT", Product.PERPETUAL)
+        read = FundingRate(perpetual, float(rate), float(mark), float(mark), self.at_ns + SECOND)
+        self.take(FundingRead(self.at_ns, Venue.BINANCE, (read,)))
 
     def _end(self, client_id: str, state: OrderState) -> None:
         found = self._find(client_id)
@@ -513,6 +549,10 @@ class Desk(World):
 
     def view(self, name: str = "c-1") -> CycleView:
         return self.accounts[name].view
+
+    def held_of(self, asset: str, name: str = "c-1") -> Decimal:
+        held = self.accounts[name].held
+        return sum((amount for (_, each), amount in held.items() if each == asset), ZERO)
 
     def states(self, name: str = "c-1") -> list[str]:
         return [state.value for state in self.accounts[name].history]

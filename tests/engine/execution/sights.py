@@ -9,7 +9,7 @@ from decimal import Decimal
 from app.domain.markets import Instrument
 from app.domain.venues import KOREAN, Venue
 from app.engine.execution.amounts import Grid
-from app.engine.execution.sight import Best, Book, Link, Traits
+from app.engine.execution.sight import Best, Book, Link, Perpetual, Traits
 
 
 @dataclass
@@ -45,6 +45,9 @@ class TableSight:
 
     def price(self, asset: str) -> Decimal | None:
         return self.prices.get(asset)
+
+    def perpetual(self, instrument: Instrument, at_ns: int) -> Perpetual | None:
+        return None
 
     def traits(self, venue: Venue) -> Traits | None:
         return Traits(has_ioc=True, fee_in_base=venue not in KOREAN)
