@@ -41,7 +41,7 @@ from app.domain.venues import Venue
 from app.engine.detection.board import Board, Money
 from app.engine.detection.opportunities import Opportunities
 from app.engine.detection.scouts import Scouts
-from app.engine.execution.ids import Identity
+from app.engine.execution.ids import NOTHING_SPECIAL, AsWritten, Identity
 from app.engine.execution.live import LiveSight, VenueRules
 from app.engine.execution.marks import Marks
 from app.engine.execution.portfolio import Portfolio
@@ -77,6 +77,7 @@ class Engine:
         first_number: int = 1,
         identity: Identity = NOBODY,
         venue_rules: Mapping[Venue, VenueRules] = NO_ACCOUNTS,
+        venue_ids: AsWritten = NOTHING_SPECIAL,
     ) -> None:
         self.rack = rack
         self.policy = policy
@@ -125,7 +126,7 @@ class Engine:
         marks = Marks(self.board, self.rates)
         portfolio = Portfolio(marks.krw)
         return Trading(
-            identity,
+            identity._replace(written=venue_ids),
             LiveSight(
                 self.rack, self.channels, self.universe, self.names, self.fees, self.wallets,
                 self.identities, marks.krw, venue_rules,

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
+
+from app.domain.venues import Venue
 
 LENGTH = 20
 """Of a client id: 100 bits in base32, `[a-z2-7]`: the least that all venues take."""
+
+
+AsWritten = Mapping[Venue, Callable[[str], str]]
+"""How a venue wants an order's id written, such as `t-…`; others take it as it is."""
+NOTHING_SPECIAL: AsWritten = {}
 
 
 class Identity(NamedTuple):
@@ -19,6 +27,7 @@ class Identity(NamedTuple):
 
     deployment: str
     epoch: int
+    written: AsWritten = NOTHING_SPECIAL
 
 
 def cycle_id(number: int) -> str:
@@ -32,9 +41,16 @@ def digest(identity: Identity, *parts: str | int) -> bytes:
 
 
 def client_id(identity: Identity, cycle: str, step: str, attempt: int) -> str:
-    """Of an order or transfer: unique in step and attempt of its cycle."""
+    """Unique in step and attempt of its cycle."""
     made = base64.b32encode(digest(identity, cycle, step, attempt)[:13]).decode().lower()
     return made[:LENGTH]
+
+
+def order_id(identity: Identity, venue: Venue, cycle: str, step: str, attempt: int) -> str:
+    """As the venue will call it: what the ledger knows is what is found there."""
+    name = client_id(identity, cycle, step, attempt)
+    written = identity.written.get(venue)
+    return name if written is None else written(name)
 
 
 def share(identity: Identity, *parts: str | int) -> float:

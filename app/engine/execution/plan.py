@@ -46,7 +46,7 @@ from app.engine.execution.amounts import (
     trade,
 )
 from app.engine.execution.finalizer import Way, Ways, arriving, choose
-from app.engine.execution.ids import Identity, client_id
+from app.engine.execution.ids import Identity, order_id
 from app.engine.execution.settling import Steps, parts
 from app.engine.execution.sight import TETHER, WON, Book, Link, Sight, Traits
 
@@ -121,8 +121,12 @@ def opening(draft_: Draft, identity: Identity, cycle_id: str) -> tuple[NewOrder,
     step = CycleStep.LEGS_SENT if both else CycleStep.LEG1_SENT
     return tuple(
         NewOrder(
-            client_id(identity, cycle_id, step.value, attempt), Role.INITIAL, step, attempt, terms
-        )
+            order_id(identity, terms.instrument.venue, cycle_id, step.value, attempt),
+            Role.INITIAL,
+            step,
+            attempt,
+            terms,
+        )  # fmt: skip
         for attempt, terms in enumerate(draft_.terms, start=1)
     )
 

@@ -28,7 +28,7 @@ from app.domain.transfers import Transfer, TransferState, TransferTerms
 from app.domain.venues import Venue
 from app.engine.execution.amounts import BPS, ZERO
 from app.engine.execution.finalizer import Hop
-from app.engine.execution.ids import Identity, client_id
+from app.engine.execution.ids import Identity, client_id, order_id
 from app.engine.execution.sight import TETHER, Sight, money
 
 DUST_KRW = Decimal(1_000)
@@ -226,7 +226,8 @@ class Scene:
     def order(self, role: Role, step: CycleStep, terms: OrderTerms, *, beside: int = 0) -> NewOrder:
         """beside: how many of the same step are planned together with it."""
         attempt = self._attempt(step) + beside
-        name = client_id(self.identity, self.cycle.id, step.value, attempt)
+        venue = terms.instrument.venue
+        name = order_id(self.identity, venue, self.cycle.id, step.value, attempt)
         return NewOrder(name, role, step, attempt, terms)
 
     def transfer(self, role: Role, step: CycleStep, hop: Hop) -> NewTransfer:
