@@ -66,4 +66,8 @@ def is_result(account: str) -> bool:
     return account.startswith(("trade:", "position:", "fee:")) or account == PNL
 
 
-PURSES = tuple(name(venue) for venue in Venue for name in (available, reserved, transit))
+def purses_at(venue: Venue) -> tuple[str, str, str]:
+    return available(venue), reserved(venue), transit(venue)
+
+
+PURSES = tuple(name for venue in Venue for name in purses_at(venue))

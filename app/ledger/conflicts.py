@@ -6,6 +6,8 @@ caller, who knows the whole transaction, can run it anew.
 
 from __future__ import annotations
 
+from functools import cache
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
@@ -31,11 +33,13 @@ def is_conflict(error: BaseException) -> bool:
 
 def insert_new(conn: sa.Connection, table: sa.Table, values: dict[str, object]) -> bool:
     """Insert a row unless its key is there already; whether it was new. No error either way."""
-    insert: sa.Insert
-    if conn.dialect.name == "postgresql":
-        insert = postgresql.insert(table).on_conflict_do_nothing()
-    elif conn.dialect.name == "sqlite":
-        insert = sqlite.insert(table).on_conflict_do_nothing()
-    else:
-        insert = mysql.insert(table).prefix_with("IGNORE")
-    return conn.execute(insert.values(values)).rowcount == 1
+    return conn.execute(_insert(conn.dialect.name, table), values).rowcount == 1
+
+
+@cache
+def _insert(dialect: str, table: sa.Table) -> sa.Insert:
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return mysql.insert(table).prefix_with("IGNORE")

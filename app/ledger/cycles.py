@@ -43,6 +43,14 @@ RETRIES_KEPT = 50
 
 day = days.day
 
+# Made once: with SQLAlchemy, making a statement takes longer than running it.
+_LOCK = views.ROW.with_for_update()
+_TOUCH = (
+    arbitrage_cycles.update()
+    .where(arbitrage_cycles.c.id == sa.bindparam("named"))
+    .values(version=arbitrage_cycles.c.version + 1)
+)
+
 
 def open_cycle(
     conn: sa.Connection, mode: str, fact: CycleOpened, owner: str, lease_s: float
@@ -178,11 +186,7 @@ def lock(conn: sa.Connection, mode: str, cycle_id: str) -> rows.Fields:
 
 def touch(conn: sa.Connection, cycle_id: str) -> None:
     """Something about a (locked) cycle was committed: decisions made before it are void."""
-    table = arbitrage_cycles
-    done = conn.execute(
-        table.update().where(table.c.id == cycle_id).values(version=table.c.version + 1)
-    )
-    assert done.rowcount == 1
+    assert conn.execute(_TOUCH, {"named": cycle_id}).rowcount == 1
 
 
 def _present(conn: sa.Connection, mode: str, cycle_id: str) -> CycleView:
@@ -192,8 +196,7 @@ def _present(conn: sa.Connection, mode: str, cycle_id: str) -> CycleView:
 
 
 def _locked(conn: sa.Connection, mode: str, cycle_id: str) -> rows.Fields | None:
-    here = (arbitrage_cycles.c.id == cycle_id) & (arbitrage_cycles.c.mode == mode)
-    return conn.execute(sa.select(arbitrage_cycles).where(here).with_for_update()).first()
+    return conn.execute(_LOCK, {"named": cycle_id, "of": mode}).first()
 
 
 def _is_known(conn: sa.Connection, mode: str, fact: CycleOpened) -> bool:

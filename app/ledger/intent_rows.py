@@ -20,6 +20,20 @@ NOTHING_LEFT = frozenset({TransferState.REJECTED, TransferState.EXPIRED, Transfe
 """After these the same hop may be tried again."""
 EVIDENCE_KEPT = 60
 
+# Made once: with SQLAlchemy, making a statement takes longer than running it.
+_FIND = sa.select(intent).where(
+    intent.c.mode == sa.bindparam("of"),
+    intent.c.client_id == sa.bindparam("named"),
+    intent.c.kind == sa.bindparam("of_kind"),
+)
+_LOCK = _FIND.with_for_update()
+_INSERT = intent.insert()
+_STORE = intent.update().where(
+    intent.c.id == sa.bindparam("at_row"),
+    intent.c.version == sa.bindparam("at_version"),
+    intent.c.state == sa.bindparam("at_state"),
+)
+
 
 def plan(
     conn: sa.Connection, mode: str, cycle_id: str, fence: int, orders: Collection[NewOrder],
@@ -52,6 +66,8 @@ def expire(
     conn: sa.Connection, mode: str, cycle_id: str, ids: Collection[str] | None, at_ns: int
 ) -> None:
     """Intents that nobody will send; what has left is not touched. ids None: all of the cycle."""
+    if ids is not None and not ids:
+        return
     here = (intent.c.cycle_id == cycle_id) & (intent.c.state == OrderState.PLANNED)
     if ids is not None:
         here &= intent.c.client_id.in_(sorted(ids))
@@ -63,12 +79,12 @@ def expire(
 
 
 def find(conn: sa.Connection, mode: str, client_id: str, kind: str) -> rows.Fields | None:
-    return conn.execute(_of(mode, client_id, kind)).first()
+    return conn.execute(_FIND, _key(mode, client_id, kind)).first()
 
 
 def locked(conn: sa.Connection, mode: str, client_id: str, kind: str) -> rows.Fields:
     """Held until this transaction ends. Lock its cycle before."""
-    return conn.execute(_of(mode, client_id, kind).with_for_update()).one()
+    return conn.execute(_LOCK, _key(mode, client_id, kind)).one()
 
 
 def body(row: rows.Fields) -> Order | Transfer:
@@ -98,8 +114,8 @@ def store(
         values |= {"native_id": new.venue_order_id, "order_body": new}
     else:
         values |= _transfer_columns(mode, row, new)
-    here = (intent.c.id == row.id) & (intent.c.version == row.version)
-    done = conn.execute(intent.update().where(here & (intent.c.state == row.state)).values(values))
+    on = {"at_row": row.id, "at_version": row.version, "at_state": row.state}
+    done = conn.execute(_STORE, values | on)
     assert done.rowcount == 1, f"{new.client_id} changed under our lock"
     if new.is_over or row.is_over or new.state != row.state:
         journal.update_trade(conn, mode, new)
@@ -133,10 +149,9 @@ def _insert(
         "is_over": False, "version": item.version, "planned_at_ns": item.planned_at_ns,
         "updated_at_ns": item.updated_at_ns, "posted_quantity": 0, "posted_value": 0,
     }  # fmt: skip
-    conn.execute(intent.insert().values(values))
+    conn.execute(_INSERT, values)
     journal.plan_trade(conn, mode, item)
 
 
-def _of(mode: str, client_id: str, kind: str) -> rows.Query:
-    here = (intent.c.mode == mode) & (intent.c.client_id == client_id) & (intent.c.kind == kind)
-    return sa.select(intent).where(here)
+def _key(mode: str, client_id: str, kind: str) -> dict[str, str]:
+    return {"of": mode, "named": client_id, "of_kind": kind}

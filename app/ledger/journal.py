@@ -20,6 +20,17 @@ INITIAL, TRADE, FINAL = "INITIAL", "TRADE", "FINAL"
 PENDING, COMPLETED, FAILED, CANCELLED = "PENDING", "COMPLETED", "FAILED", "CANCELLED"
 NOTE_CHARS_MAX = 4_000
 
+# Made once: with SQLAlchemy, making a statement takes longer than running it.
+_NOTE = cycle_journal.insert()
+_LOG = portfolio_logs.insert()
+_TRADE = trades.insert()
+_PROGRESS = trades.update().where(
+    trades.c.mode == sa.bindparam("of"), trades.c.client_id == sa.bindparam("named")
+)
+_NO_TRADE: dict[str, Any] = dict.fromkeys(
+    ("to_venue", "quote", "side", "order_type", "requested_price")
+)
+
 _STATUS: dict[str, str] = {
     OrderState.FILLED: COMPLETED,
     OrderState.CANCELLED: CANCELLED,
@@ -45,7 +56,7 @@ def note(
         "code": rows.shown(code, WORD_CHARS),
         "note": rows.shown(text, NOTE_CHARS_MAX),
     }
-    conn.execute(cycle_journal.insert().values(values))
+    conn.execute(_NOTE, values)
 
 
 def log_portfolio(
@@ -58,7 +69,7 @@ def log_portfolio(
         "mode": mode, "cycle_id": cycle_id, "kind": kind, "client_id": client_id,
         "purses": purses, "at_ns": at_ns,
     }  # fmt: skip
-    conn.execute(portfolio_logs.insert().values(values))
+    conn.execute(_LOG, values)
 
 
 def purse_keys(plan: Plan, holdings: Iterable[Holding] = ()) -> set[tuple[Venue, str]]:
@@ -82,12 +93,11 @@ def status(item: Order | Transfer) -> str:
 def plan_trade(conn: sa.Connection, mode: str, item: Order | Transfer) -> None:
     values = _order_trade(item) if isinstance(item, Order) else _transfer_trade(item)
     values |= {"mode": mode, "cycle_id": item.cycle_id, "client_id": item.client_id}
-    conn.execute(trades.insert().values(**values, role=item.role, **_progress(item)))
+    conn.execute(_TRADE, _NO_TRADE | values | {"role": item.role} | _progress(item))
 
 
 def update_trade(conn: sa.Connection, mode: str, item: Order | Transfer) -> None:
-    here = (trades.c.mode == mode) & (trades.c.client_id == item.client_id)
-    conn.execute(trades.update().where(here).values(_progress(item)))
+    conn.execute(_PROGRESS, _progress(item) | {"of": mode, "named": item.client_id})
 
 
 def _order_trade(order: Order) -> dict[str, Any]:

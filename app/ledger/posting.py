@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from decimal import ROUND_FLOOR, Context, Decimal, Inexact
+from functools import cache
 
 import msgspec
 import sqlalchemy as sa
@@ -34,6 +35,43 @@ ADOPTED, FROM_OUTSIDE = "adopt", "external"
 
 Key = tuple[str, str, str]
 """Account, asset, cycle."""
+
+# Made once: with SQLAlchemy, making a statement takes longer than running it.
+_BOOKED = (
+    sa.select(posting.c.id)
+    .where(posting.c.mode == sa.bindparam("of"), posting.c.txn_id == sa.bindparam("txn"))
+    .limit(1)
+)
+_STORE = (
+    balance.update()
+    .where(
+        balance.c.mode == sa.bindparam("of"),
+        balance.c.account == sa.bindparam("in_account"),
+        balance.c.asset == sa.bindparam("of_asset"),
+        balance.c.cycle_id == sa.bindparam("of_cycle"),
+    )
+    .values(
+        amount=sa.bindparam("units"),
+        rest=sa.bindparam("left"),
+        version=balance.c.version + 1,
+    )
+)
+_BALANCES = sa.select(
+    balance.c.account, balance.c.asset, balance.c.amount, balance.c.rest, asset_scale.c.scale
+).select_from(balance.join(asset_scale, asset_scale.c.asset == balance.c.asset))
+_OF_CYCLE = _BALANCES.where(
+    balance.c.mode == sa.bindparam("of"), balance.c.cycle_id == sa.bindparam("of_cycle")
+).order_by(balance.c.account, balance.c.asset)
+_ALL_PURSES = _BALANCES.where(
+    balance.c.mode == sa.bindparam("of"), balance.c.account.in_(chart.PURSES)
+)
+_SOME_PURSES = _BALANCES.where(
+    balance.c.mode == sa.bindparam("of"),
+    balance.c.account.in_(sa.bindparam("accounts", expanding=True)),
+    balance.c.asset.in_(sa.bindparam("assets", expanding=True)),
+)
+_FROZEN = sa.select(purse_freeze).where(purse_freeze.c.mode == sa.bindparam("of"))
+_SCALES = sa.select(asset_scale).where(asset_scale.c.asset.in_(sa.bindparam("of", expanding=True)))
 
 
 class Overdrawn(Exception):
@@ -78,8 +116,7 @@ def post(
 
 
 def is_booked(conn: sa.Connection, mode: str, txn_id: str) -> bool:
-    query = sa.select(posting.c.id).where(posting.c.mode == mode, posting.c.txn_id == txn_id)
-    return conn.execute(query.limit(1)).first() is not None
+    return conn.execute(_BOOKED, {"of": mode, "txn": txn_id}).first() is not None
 
 
 def adopt(
@@ -110,10 +147,7 @@ def purses(
 ) -> tuple[Purse, ...]:
     """What the ledger holds, by venue and asset; keys: of these only, zeros where it has none."""
     sums: dict[tuple[Venue, str], dict[str, Decimal]] = {key: {} for key in keys or ()}
-    query = _balances().where(balance.c.mode == mode, balance.c.account.in_(chart.PURSES))
-    if keys is not None:
-        query = query.where(balance.c.asset.in_(sorted({asset for _, asset in keys})))
-    for row in conn.execute(query):
+    for row in _purse_balances(conn, mode, keys):
         place = chart.place(row.account)
         assert place is not None
         what, venue = place
@@ -123,7 +157,8 @@ def purses(
         standing = Standing(row.amount, row.rest, row.scale)
         purse[what] = EXACT.add(purse.get(what, Decimal(0)), standing.amount)
     frozen = _frozen(conn, mode)
-    young = _young(conn, mode, young_s)
+    won = any(asset == WON and venue in KOREAN for venue, asset in sums)
+    young = _young(conn, mode, young_s) if won else {}
     return tuple(_purse(key, sums[key], frozen.get(key), young.get(key)) for key in sorted(sums))
 
 
@@ -158,8 +193,7 @@ def is_frozen(conn: sa.Connection, mode: str, venue: Venue, asset: str) -> bool:
 
 def standings_of_cycle(conn: sa.Connection, mode: str, cycle_id: str) -> dict[Key, Decimal]:
     """What each account has of a cycle, zeros left out."""
-    query = _balances().where(balance.c.mode == mode, balance.c.cycle_id == cycle_id)
-    rows = conn.execute(query.order_by(balance.c.account, balance.c.asset))
+    rows = conn.execute(_OF_CYCLE, {"of": mode, "of_cycle": cycle_id})
     found = {
         (row.account, row.asset, cycle_id): Standing(row.amount, row.rest, row.scale).amount
         for row in rows
@@ -176,8 +210,7 @@ def forget_empty(conn: sa.Connection, mode: str, cycle_id: str) -> None:
 
 
 def scales(conn: sa.Connection, assets: Collection[str]) -> dict[str, int]:
-    query = sa.select(asset_scale).where(asset_scale.c.asset.in_(sorted(assets)))
-    return {row.asset: row.scale for row in conn.execute(query)}
+    return {row.asset: row.scale for row in conn.execute(_SCALES, {"of": sorted(assets)})}
 
 
 def _merged(lines: Iterable[Line]) -> dict[Key, Decimal]:
@@ -221,23 +254,35 @@ def _select_locked(
     conn: sa.Connection, mode: str, keys: Collection[Key], scale: dict[str, int]
 ) -> dict[Key, Standing]:
     """In the order of the primary key, so that two who need the same rows meet at the first."""
-    which = sa.or_(
-        *(
-            sa.and_(
-                balance.c.mode == mode,
-                balance.c.account == account,
-                balance.c.asset == asset,
-                balance.c.cycle_id == cycle_id,
-            )
-            for account, asset, cycle_id in sorted(keys)
-        )
-    )
-    order = (balance.c.account, balance.c.asset, balance.c.cycle_id)
-    query = sa.select(balance).where(which).order_by(*order).with_for_update()
+    wanted: dict[str, str] = {"of": mode}
+    for number, key in enumerate(sorted(keys)):
+        wanted |= dict(zip(_names(number), key, strict=True))
     return {
         (row.account, row.asset, row.cycle_id): Standing(row.amount, row.rest, scale[row.asset])
-        for row in conn.execute(query)
+        for row in conn.execute(_some_balances(len(keys)), wanted)
     }
+
+
+@cache
+def _some_balances(count: int) -> sa.Select[tuple[object, ...]]:
+    """Made once per number of keys: making it takes longer than running it."""
+    ours = balance.c.mode == sa.bindparam("of")
+    columns = (balance.c.account, balance.c.asset, balance.c.cycle_id)
+    some = [
+        sa.and_(
+            ours,
+            *(
+                column == sa.bindparam(name)
+                for column, name in zip(columns, _names(number), strict=True)
+            ),
+        )
+        for number in range(count)
+    ]
+    return sa.select(balance).where(sa.or_(*some)).order_by(*columns).with_for_update()
+
+
+def _names(number: int) -> tuple[str, str, str]:
+    return f"account_{number}", f"asset_{number}", f"cycle_{number}"
 
 
 def _scales_made(conn: sa.Connection, wanted: dict[Key, Decimal]) -> dict[str, int]:
@@ -310,8 +355,18 @@ def _write(
     ]  # fmt: skip
     if lines:
         conn.execute(posting.insert(), lines)
-    for key, units in moved.items():
-        _store(conn, mode, key, standings[key].units + units, rests[key])
+    new_rows = [
+        {
+            "of": mode, "in_account": account, "of_asset": asset, "of_cycle": cycle_id,
+            "units": standings[account, asset, cycle_id].units + units,
+            "left": rests[account, asset, cycle_id],
+        }
+        for (account, asset, cycle_id), units in moved.items()
+    ]  # fmt: skip
+    if new_rows:
+        conn.execute(_STORE, new_rows)
+    for account, asset, _ in moved:
+        _touch(conn, mode, account, asset)
 
 
 def _balance_units(
@@ -337,18 +392,6 @@ def _balance_units(
         rests[key] = EXACT.add(standings[key].rest, Decimal(total))
 
 
-def _store(conn: sa.Connection, mode: str, key: Key, units: int, rest: Decimal) -> None:
-    account, asset, cycle_id = key
-    here = (balance.c.mode == mode) & (balance.c.account == account) & (balance.c.asset == asset)
-    done = conn.execute(
-        balance.update()
-        .where(here & (balance.c.cycle_id == cycle_id))
-        .values(amount=units, rest=rest, version=balance.c.version + 1)
-    )
-    assert done.rowcount == 1
-    _touch(conn, mode, account, asset)
-
-
 def _touch(conn: sa.Connection, mode: str, account: str, asset: str) -> None:
     place = chart.place(account)
     if place is not None:
@@ -356,14 +399,18 @@ def _touch(conn: sa.Connection, mode: str, account: str, asset: str) -> None:
         changed.add((mode, place[1], asset))
 
 
-def _balances() -> sa.Select[tuple[str, str, int, Decimal, int]]:
-    columns = (balance.c.account, balance.c.asset, balance.c.amount, balance.c.rest)
-    joined = balance.join(asset_scale, asset_scale.c.asset == balance.c.asset)
-    return sa.select(*columns, asset_scale.c.scale).select_from(joined)
+def _purse_balances(
+    conn: sa.Connection, mode: str, keys: Collection[tuple[Venue, str]] | None
+) -> sa.CursorResult[tuple[str, str, int, Decimal, int]]:
+    if keys is None:
+        return conn.execute(_ALL_PURSES, {"of": mode})
+    accounts = sorted({name for venue, _ in keys for name in chart.purses_at(venue)})
+    assets = sorted({asset for _, asset in keys})
+    return conn.execute(_SOME_PURSES, {"of": mode, "accounts": accounts, "assets": assets})
 
 
 def _frozen(conn: sa.Connection, mode: str) -> dict[tuple[Venue, str], str]:
-    rows = conn.execute(sa.select(purse_freeze).where(purse_freeze.c.mode == mode))
+    rows = conn.execute(_FROZEN, {"of": mode})
     return {(row.venue, row.asset): row.reason for row in rows}
 
 

@@ -28,6 +28,11 @@ ALLOWED: tuple[tuple[str, str], ...] = (
 )
 """The rows of allowed_transition."""
 
+_ADD = transition.insert()
+_HASH = sa.select(transition.c.hash).where(
+    transition.c.cycle_id == sa.bindparam("of"), transition.c.seq == sa.bindparam("at")
+)
+
 _HASHED = (
     "cycle_id", "seq", "mode", "from_status", "to_status", "step", "fence", "version", "actor",
     "reason", "correlation_id", "at_ns", "prev_hash",
@@ -66,7 +71,7 @@ def add(
         "at_ns": step.at_ns,
         "prev_hash": before,
     }
-    conn.execute(transition.insert().values(**values, hash=digest(values)))
+    conn.execute(_ADD, values | {"hash": digest(values)})
 
 
 def digest(values: Any) -> str:
@@ -92,6 +97,5 @@ def broken(moves: Iterable[Any]) -> str | None:
 
 
 def _hash_of(conn: sa.Connection, cycle_id: str, seq: int) -> str:
-    here = (transition.c.cycle_id == cycle_id) & (transition.c.seq == seq)
-    found: str = conn.execute(sa.select(transition.c.hash).where(here)).scalar_one()
+    found: str = conn.execute(_HASH, {"of": cycle_id, "at": seq}).scalar_one()
     return found

@@ -15,11 +15,20 @@ from app.ledger.trading_tables import arbitrage_cycles, intent
 
 ORDER, TRANSFER = "order", "transfer"
 
+# Made once: with SQLAlchemy, making a statement takes longer than running it.
+ROW = sa.select(arbitrage_cycles).where(
+    arbitrage_cycles.c.id == sa.bindparam("named"), arbitrage_cycles.c.mode == sa.bindparam("of")
+)
+_INTENTS = (
+    sa.select(intent.c.kind, intent.c.order_body, intent.c.transfer_body)
+    .where(intent.c.cycle_id == sa.bindparam("of"))
+    .order_by(intent.c.id)
+)
+
 
 def view(conn: sa.Connection, mode: str, cycle_id: str) -> CycleView | None:
     """None: there is no such cycle in this mode."""
-    here = (arbitrage_cycles.c.id == cycle_id) & (arbitrage_cycles.c.mode == mode)
-    row = conn.execute(sa.select(arbitrage_cycles).where(here)).first()
+    row = conn.execute(ROW, {"named": cycle_id, "of": mode}).first()
     return None if row is None else built(conn, mode, row)
 
 
@@ -43,9 +52,7 @@ def cycle(row: rows.Fields) -> Cycle:
 
 def intents(conn: sa.Connection, cycle_id: str) -> tuple[tuple[Order, ...], tuple[Transfer, ...]]:
     """In the order in which they were planned."""
-    columns = (intent.c.kind, intent.c.order_body, intent.c.transfer_body)
-    query = sa.select(*columns).where(intent.c.cycle_id == cycle_id).order_by(intent.c.id)
-    found = conn.execute(query).all()
+    found = conn.execute(_INTENTS, {"of": cycle_id}).all()
     return (
         tuple(row.order_body for row in found if row.kind == ORDER),
         tuple(row.transfer_body for row in found if row.kind == TRANSFER),
