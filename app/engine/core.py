@@ -94,7 +94,7 @@ class Engine:
             self.board, self.identities, self.wallets, self.fees, self.money,
             first_number=first_number,
         )  # fmt: skip
-        self.trading = self._trader(identity, venue_rules)
+        self.trading = self._trader(identity._replace(written=venue_ids), venue_rules)
         self.scouts = Scouts(
             self.board.live, self.opportunities.next_number, self.opportunities.refusals
         )
@@ -126,7 +126,7 @@ class Engine:
         marks = Marks(self.board, self.rates)
         portfolio = Portfolio(marks.krw)
         return Trading(
-            identity._replace(written=venue_ids),
+            identity,
             LiveSight(
                 self.rack, self.channels, self.universe, self.names, self.fees, self.wallets,
                 self.identities, marks.krw, venue_rules,

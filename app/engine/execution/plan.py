@@ -126,7 +126,7 @@ def opening(draft_: Draft, identity: Identity, cycle_id: str) -> tuple[NewOrder,
             step,
             attempt,
             terms,
-        )  # fmt: skip
+        )
         for attempt, terms in enumerate(draft_.terms, start=1)
     )
 
