@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from msgspec.structs import asdict, replace
 
 from app.runtime.trading import pages, rows
-
-D = Decimal
 
 ENGINE = pages.EngineItem(
     mode="paper",
@@ -42,7 +38,7 @@ CYCLE = rows.CycleItem(
     state="INITIAL_TRADE_COMPLETED",
     step="ON_CHAIN",
     outcome=None,
-    exposure=[rows.ExposureItem(None, "XRP", D("281.1"))],
+    exposure=[rows.ExposureItem(None, "XRP", "281.1")],
     attempts=0,
     next_attempt_at=None,
     version=12,
@@ -51,8 +47,8 @@ CYCLE = rows.CycleItem(
     pnl_krw=None,
     reason=None,
     compensating=False,
-    quantity=D("281.4"),
-    notional_krw=D("1000000"),
+    quantity="281.4",
+    notional_krw="1000000",
     net_bps=231.5,
     plan=[rows.PartItem("headline", 253.5), rows.PartItem("buy_fee", -10.0)],
     actual=[],
@@ -77,11 +73,11 @@ ORDER = rows.OrderItem(
     product="spot",
     side="buy",
     type="ioc",
-    price=D("2.5040"),
-    quantity=D("281.4"),
-    filled_quantity=D("281.4"),
-    average_price=D("2.5012"),
-    fees=[rows.FeeItem("XRP", D("0.2814"))],
+    price="2.5040",
+    quantity="281.4",
+    filled_quantity="281.4",
+    average_price="2.5012",
+    fees=[rows.FeeItem("XRP", "0.2814")],
     state="FILLED",
     complete=True,
     code=None,
@@ -107,9 +103,9 @@ TRANSFER = rows.TransferItem(
     client_id="q4m6x2c7h5ovtz3ajwds",
     withdrawal_id="w-q4m6x2c7h5ovtz3ajwds",
     txid="paper-q4m6x2c7h5ovtz3ajwds",
-    amount=D("281.1"),
-    fee=D("0.2"),
-    fee_paid=D("0.2"),
+    amount="281.1",
+    fee="0.2",
+    fee_paid="0.2",
     credited=None,
     state="ON_CHAIN",
     code=None,
@@ -122,8 +118,8 @@ TRANSFER = rows.TransferItem(
 TRANSFERS = pages.TransferList([TRANSFER])
 CYCLE_DETAIL = pages.CycleDetail(
     **asdict(CYCLE),
-    net=[pages.NetItem("USDT", D("-703.84"))],
-    fees=[rows.FeeItem("XRP", D("0.2814"))],
+    net=[pages.NetItem("USDT", "-703.84")],
+    fees=[rows.FeeItem("XRP", "0.2814")],
     orders=[ORDER],
     transfers=[TRANSFER],
     transitions=[
@@ -131,7 +127,7 @@ CYCLE_DETAIL = pages.CycleDetail(
             1, "NEW", "STARTED", "OPENED", 1, 1, "engine", "", "2026-11-20T06:51:03.412Z", "6f1c…"
         )
     ],
-    postings=[pages.AccountItem("trade:binance", "USDT", D("703.84"))],
+    postings=[pages.AccountItem("trade:binance", "USDT", "703.84")],
     journal=[
         pages.JournalItem(
             "2026-11-20T06:51:03.412Z", 1, "engine", "OPENED", "HIGH_PREMIUM TRANSFER XRP"
@@ -172,11 +168,11 @@ TRADES = pages.TradeList(
             quote="USDT",
             side="buy",
             type="ioc",
-            quantity=D("281.4"),
-            price=D("2.5040"),
-            filled_quantity=D("281.4"),
-            average_price=D("2.5012"),
-            fees=[rows.FeeItem("XRP", D("0.2814"))],
+            quantity="281.4",
+            price="2.5040",
+            filled_quantity="281.4",
+            average_price="2.5012",
+            fees=[rows.FeeItem("XRP", "0.2814")],
             status="COMPLETED",
             planned_at="2026-11-20T06:51:03.412Z",
             sent_at="2026-11-20T06:51:03.430Z",
@@ -193,31 +189,31 @@ STATISTICS = pages.Statistics(
     nothing_done=2,
     open=3,
     dead_letters=0,
-    pnl_krw=D("81234.5"),
-    volume_krw=D("12000000"),
-    fees_krw=D("30120.2"),
+    pnl_krw="81234.5",
+    volume_krw="12000000",
+    fees_krw="30120.2",
     win_rate=10 / 12,
-    average_pnl_krw=D("6769.54"),
-    best_pnl_krw=D("15002.1"),
-    worst_pnl_krw=D("-2210.7"),
+    average_pnl_krw="6769.54",
+    best_pnl_krw="15002.1",
+    worst_pnl_krw="-2210.7",
     average_s=71.4,
 )
 PORTFOLIO = pages.PortfolioItem(
     "paper",
-    D("71000000"),
+    "71000000",
     [],
     [
-        pages.PurseItem("binance", "USDT", D("49296.16"), D("0"), D("0"), None, D("70000547.2")),
-        pages.PurseItem("upbit", "XRP", D("0"), D("0"), D("281.1"), None, D("1023204")),
+        pages.PurseItem("binance", "USDT", "49296.16", "0", "0", None, "70000547.2"),
+        pages.PurseItem("upbit", "XRP", "0", "0", "281.1", None, "1023204"),
     ],
 )
 LEDGER = pages.LedgerItem(
     [
-        pages.AccountItem("external", "USDT", D("-50000")),
-        pages.AccountItem("trade:binance", "USDT", D("703.84")),
-        pages.AccountItem("venue:binance:available", "USDT", D("49296.16")),
+        pages.AccountItem("external", "USDT", "-50000"),
+        pages.AccountItem("trade:binance", "USDT", "703.84"),
+        pages.AccountItem("venue:binance:available", "USDT", "49296.16"),
     ],
-    [pages.SumItem("USDT", D("0"))],
+    [pages.SumItem("USDT", "0")],
 )
 ENTRIES = pages.EntryList(
     [
@@ -226,7 +222,7 @@ ENTRIES = pages.EntryList(
             "fill:binance:XRP-USDT:spot:1",
             "trade:binance",
             "USDT",
-            D("703.84"),
+            "703.84",
             "c-41",
             "2026-11-20T06:51:03.512Z",
         )
@@ -241,12 +237,12 @@ DAYS = pages.DayList(
             wins=10,
             losses=1,
             compensated=1,
-            pnl_krw=D("81234.5"),
-            total_pnl_krw=D("81234.5"),
-            volume_krw=D("12000000"),
-            fees_krw=D("30120.2"),
+            pnl_krw="81234.5",
+            total_pnl_krw="81234.5",
+            volume_krw="12000000",
+            fees_krw="30120.2",
             drawdown_pct=0.02,
-            equity_krw=D("71081234.5"),
+            equity_krw="71081234.5",
             sharpe=None,
         )
     ]

@@ -37,6 +37,8 @@ from app.runtime.trading.rows import (
     TransferItem,
     cycle_item,
     cycle_row,
+    exact,
+    exact_or_none,
     order_item,
     transfer_item,
 )
@@ -65,8 +67,8 @@ class DriftItem(msgspec.Struct, frozen=True):
 
     venue: str
     asset: str
-    ledger: Decimal
-    told: Decimal
+    ledger: str
+    told: str
     looks: int
     since: str
 
@@ -96,7 +98,7 @@ class EngineItem(msgspec.Struct, frozen=True):
 
 class NetItem(msgspec.Struct, frozen=True):
     asset: str
-    amount: Decimal
+    amount: str
 
 
 class TransitionItem(msgspec.Struct, frozen=True):
@@ -136,7 +138,7 @@ class VenueEventItem(msgspec.Struct, frozen=True):
 class AccountItem(msgspec.Struct, frozen=True):
     account: str
     asset: str
-    amount: Decimal
+    amount: str
 
 
 class CycleDetail(CycleItem, frozen=True):
@@ -181,10 +183,10 @@ class TradeItem(msgspec.Struct, frozen=True):
     quote: str | None
     side: str | None
     type: str | None
-    quantity: Decimal
-    price: Decimal | None
-    filled_quantity: Decimal
-    average_price: Decimal | None
+    quantity: str
+    price: str | None
+    filled_quantity: str
+    average_price: str | None
     fees: list[FeeItem]
     status: str
     planned_at: str
@@ -197,14 +199,14 @@ class EntryItem(msgspec.Struct, frozen=True):
     txn_id: str
     account: str
     asset: str
-    amount: Decimal
+    amount: str
     cycle_id: str | None
     at: str
 
 
 class SumItem(msgspec.Struct, frozen=True):
     asset: str
-    amount: Decimal
+    amount: str
 
 
 class LedgerItem(msgspec.Struct, frozen=True):
@@ -217,18 +219,18 @@ class PurseItem(msgspec.Struct, frozen=True):
 
     venue: str
     asset: str
-    available: Decimal
-    reserved: Decimal
-    in_flight: Decimal
+    available: str
+    reserved: str
+    in_flight: str
     frozen: str | None
-    value_krw: Decimal | None
+    value_krw: str | None
 
 
 class PortfolioItem(msgspec.Struct, frozen=True):
     """equity_krw: of all that has a price; unvalued: what has none."""
 
     mode: str
-    equity_krw: Decimal
+    equity_krw: str
     unvalued: list[str]
     purses: list[PurseItem]
 
@@ -240,12 +242,12 @@ class DayItem(msgspec.Struct, frozen=True):
     wins: int
     losses: int
     compensated: int
-    pnl_krw: Decimal
-    total_pnl_krw: Decimal
-    volume_krw: Decimal
-    fees_krw: Decimal
+    pnl_krw: str
+    total_pnl_krw: str
+    volume_krw: str
+    fees_krw: str
     drawdown_pct: float
-    equity_krw: Decimal | None
+    equity_krw: str | None
     sharpe: float | None
 
 
@@ -260,13 +262,13 @@ class Statistics(msgspec.Struct, frozen=True):
     nothing_done: int
     open: int
     dead_letters: int
-    pnl_krw: Decimal
-    volume_krw: Decimal
-    fees_krw: Decimal
+    pnl_krw: str
+    volume_krw: str
+    fees_krw: str
     win_rate: float | None
-    average_pnl_krw: Decimal | None
-    best_pnl_krw: Decimal | None
-    worst_pnl_krw: Decimal | None
+    average_pnl_krw: str | None
+    best_pnl_krw: str | None
+    worst_pnl_krw: str | None
     average_s: float | None
 
 
@@ -332,7 +334,7 @@ def engine_item(row: EngineRow) -> EngineItem:
         audited_at=moment(row.audited_at_ns),
         drifts=[
             DriftItem(
-                each.venue, each.asset, each.ledger, each.told, each.looks,
+                each.venue, each.asset, exact(each.ledger), exact(each.told), each.looks,
                 moment(each.since_ns) or "",
             )
             for each in row.drifts
@@ -348,7 +350,7 @@ def engine_item(row: EngineRow) -> EngineItem:
 
 
 def _fees(row: TradeRow) -> list[FeeItem]:
-    return [FeeItem(fee.asset, fee.amount) for fee in row.fees]
+    return [FeeItem(fee.asset, exact(fee.amount)) for fee in row.fees]
 
 
 def trade_item(row: TradeRow) -> TradeItem:
@@ -364,10 +366,10 @@ def trade_item(row: TradeRow) -> TradeItem:
         quote=row.quote,
         side=row.side,
         type=row.order_type,
-        quantity=row.requested_quantity,
-        price=row.requested_price,
-        filled_quantity=row.filled_quantity,
-        average_price=row.average_price,
+        quantity=exact(row.requested_quantity),
+        price=exact_or_none(row.requested_price),
+        filled_quantity=exact(row.filled_quantity),
+        average_price=exact_or_none(row.average_price),
         fees=_fees(row),
         status=row.status,
         planned_at=moment(row.planned_at_ns) or "",
@@ -379,7 +381,7 @@ def trade_item(row: TradeRow) -> TradeItem:
 def entry_item(row: EntryRow) -> EntryItem:
     at = moment(row.at_ns) or ""
     return EntryItem(
-        row.id, row.txn_id, row.account, row.asset, row.amount, row.cycle_id or None, at
+        row.id, row.txn_id, row.account, row.asset, exact(row.amount), row.cycle_id or None, at
     )
 
 
@@ -397,7 +399,7 @@ def dead_letter_item(row: DeadLetterRow) -> DeadLetterItem:
 
 
 def account_item(row: AccountRow | PostingCell) -> AccountItem:
-    return AccountItem(row.account, row.asset, row.amount)
+    return AccountItem(row.account, row.asset, exact(row.amount))
 
 
 def day_item(row: DayRow) -> DayItem:
@@ -409,12 +411,12 @@ def day_item(row: DayRow) -> DayItem:
         wins=day.wins,
         losses=day.losses,
         compensated=day.compensated,
-        pnl_krw=day.pnl_krw,
-        total_pnl_krw=row.total_pnl_krw,
-        volume_krw=day.volume_krw,
-        fees_krw=day.fees_krw,
+        pnl_krw=exact(day.pnl_krw),
+        total_pnl_krw=exact(row.total_pnl_krw),
+        volume_krw=exact(day.volume_krw),
+        fees_krw=exact(day.fees_krw),
         drawdown_pct=day.drawdown_pct,
-        equity_krw=day.equity_krw,
+        equity_krw=exact_or_none(day.equity_krw),
         sharpe=row.sharpe,
     )
 
@@ -439,8 +441,8 @@ def _said(row: VenueEventRow) -> VenueEventItem:
 def cycle_detail(found: Timeline) -> CycleDetail:
     return CycleDetail(
         **msgspec.structs.asdict(cycle_item(found.row)),
-        net=[NetItem(each.asset, each.amount) for each in found.net],
-        fees=[FeeItem(each.asset, each.amount) for each in found.fees],
+        net=[NetItem(each.asset, exact(each.amount)) for each in found.net],
+        fees=[FeeItem(each.asset, exact(each.amount)) for each in found.fees],
         orders=[order_item(row) for row in found.orders],
         transfers=[transfer_item(row) for row in found.transfers],
         transitions=[_transition(row) for row in found.transitions],
@@ -452,7 +454,11 @@ def cycle_detail(found: Timeline) -> CycleDetail:
 
 
 def statistics_item(row: TradeStatistics, mode: str) -> Statistics:
-    return Statistics(mode, *msgspec.structs.astuple(row))
+    told: dict[str, Any] = {
+        name: exact(value) if isinstance(value, Decimal) else value
+        for name, value in msgspec.structs.asdict(row).items()
+    }
+    return Statistics(mode=mode, **told)
 
 
 class Reading:
@@ -555,9 +561,10 @@ class Reading:
     async def portfolio(self) -> PortfolioItem:
         purses = await self._db.read(queries.portfolio, self._mode)
         rows = [self._purse(purse) for purse in purses]
+        values = (Decimal(row.value_krw) for row in rows if row.value_krw is not None)
         return PortfolioItem(
             self._mode,
-            sum((row.value_krw for row in rows if row.value_krw is not None), Decimal(0)),
+            exact(sum(values, Decimal(0))),
             sorted({row.asset for row in rows if row.value_krw is None}),
             rows,
         )
@@ -567,17 +574,18 @@ class Reading:
         return PurseItem(
             purse.venue,
             purse.asset,
-            purse.available,
-            purse.reserved,
-            purse.in_flight,
+            exact(purse.available),
+            exact(purse.reserved),
+            exact(purse.in_flight),
             purse.frozen,
-            self._value(purse.asset, total),
+            exact_or_none(self._value(purse.asset, total)),
         )
 
     async def ledger(self) -> LedgerItem:
         rows, sums = await self._db.read(queries.accounts, self._mode)
         return LedgerItem(
-            [account_item(row) for row in rows], [SumItem(row.asset, row.amount) for row in sums]
+            [account_item(row) for row in rows],
+            [SumItem(row.asset, exact(row.amount)) for row in sums],
         )
 
     async def entries(

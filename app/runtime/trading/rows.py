@@ -15,12 +15,24 @@ from app.domain.orders import Evidence
 from app.runtime.items import moment
 
 
+def exact(amount: Decimal) -> str:
+    """Without an exponent and without zeros that say nothing."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def exact_or_none(amount: Decimal | None) -> str | None:
+    return None if amount is None else exact(amount)
+
+
 class ExposureItem(msgspec.Struct, frozen=True):
     """venue null: in transit."""
 
     venue: str | None
     asset: str
-    amount: Decimal
+    amount: str
 
 
 class PartItem(msgspec.Struct, frozen=True):
@@ -47,11 +59,11 @@ class CycleItem(msgspec.Struct, frozen=True):
     version: int
     opened_at: str
     closed_at: str | None
-    pnl_krw: Decimal | None
+    pnl_krw: str | None
     reason: str | None
     compensating: bool
-    quantity: Decimal
-    notional_krw: Decimal
+    quantity: str
+    notional_krw: str
     net_bps: float
     plan: list[PartItem]
     actual: list[PartItem]
@@ -68,7 +80,7 @@ class EvidenceItem(msgspec.Struct, frozen=True):
 
 class FeeItem(msgspec.Struct, frozen=True):
     asset: str
-    amount: Decimal
+    amount: str
 
 
 class OrderItem(msgspec.Struct, frozen=True):
@@ -88,10 +100,10 @@ class OrderItem(msgspec.Struct, frozen=True):
     product: str
     side: str
     type: str
-    price: Decimal
-    quantity: Decimal
-    filled_quantity: Decimal
-    average_price: Decimal | None
+    price: str
+    quantity: str
+    filled_quantity: str
+    average_price: str | None
     fees: list[FeeItem]
     state: str
     complete: bool
@@ -120,10 +132,10 @@ class TransferItem(msgspec.Struct, frozen=True):
     client_id: str
     withdrawal_id: str | None
     txid: str | None
-    amount: Decimal
-    fee: Decimal
-    fee_paid: Decimal | None
-    credited: Decimal | None
+    amount: str
+    fee: str
+    fee_paid: str | None
+    credited: str | None
     state: str
     code: str | None
     planned_at: str
@@ -150,17 +162,19 @@ def cycle_item(row: CycleRow) -> CycleItem:
         state=cycle.state,
         step=cycle.step,
         outcome=cycle.outcome,
-        exposure=[ExposureItem(each.venue, each.asset, each.amount) for each in row.exposure],
+        exposure=[
+            ExposureItem(each.venue, each.asset, exact(each.amount)) for each in row.exposure
+        ],
         attempts=cycle.attempts,
         next_attempt_at=moment(cycle.next_attempt_at_ns),
         version=cycle.version,
         opened_at=moment(cycle.opened_at_ns) or "",
         closed_at=moment(cycle.closed_at_ns),
-        pnl_krw=cycle.pnl_krw,
+        pnl_krw=exact_or_none(cycle.pnl_krw),
         reason=cycle.reason,
         compensating=cycle.compensating,
-        quantity=cycle.plan.quantity,
-        notional_krw=cycle.plan.notional_krw,
+        quantity=exact(cycle.plan.quantity),
+        notional_krw=exact(cycle.plan.notional_krw),
         net_bps=cycle.plan.net_bps,
         plan=[PartItem(part.code, part.bps) for part in cycle.plan.parts],
         actual=[PartItem(part.code, part.bps) for part in cycle.actual],
@@ -186,11 +200,11 @@ def order_item(row: OrderRow) -> OrderItem:
         product=terms.instrument.product,
         side=terms.side,
         type=terms.type,
-        price=terms.price,
-        quantity=terms.quantity,
-        filled_quantity=order.filled_quantity,
-        average_price=order.average_price,
-        fees=[FeeItem(fee.asset, fee.amount) for fee in order.fees],
+        price=exact(terms.price),
+        quantity=exact(terms.quantity),
+        filled_quantity=exact(order.filled_quantity),
+        average_price=exact_or_none(order.average_price),
+        fees=[FeeItem(fee.asset, exact(fee.amount)) for fee in order.fees],
         state=order.state,
         complete=order.complete,
         code=order.code,
@@ -220,10 +234,10 @@ def transfer_item(row: TransferRow) -> TransferItem:
         client_id=transfer.client_id,
         withdrawal_id=transfer.withdrawal_id,
         txid=transfer.txid,
-        amount=terms.amount,
-        fee=terms.fee,
-        fee_paid=transfer.fee_paid,
-        credited=transfer.credited,
+        amount=exact(terms.amount),
+        fee=exact(terms.fee),
+        fee_paid=exact_or_none(transfer.fee_paid),
+        credited=exact_or_none(transfer.credited),
         state=transfer.state,
         code=transfer.code,
         planned_at=moment(transfer.planned_at_ns) or "",
