@@ -236,6 +236,7 @@ class Market:
             first_number=number,
             identity=ids.Identity(*await self.trading.identity()),
             venue_rules=joining.rules_of(self.trading.mode, outside.venues),
+            venue_ids=joining.ids_of(self.trading.mode, outside.venues),
         )
         line = Feeds(
             self._take,

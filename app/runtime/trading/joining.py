@@ -39,6 +39,13 @@ def rules_of(mode: str, venues: Sequence[Venue]) -> dict[Venue, Rules]:
     return {venue: ACCOUNTS[venue].rules for venue in venues if venue in ACCOUNTS}
 
 
+def ids_of(mode: str, venues: Sequence[Venue]) -> dict[Venue, Callable[[str], str]]:
+    """How each venue wants our ids; on paper they are as they are."""
+    if mode == PAPER:
+        return {}
+    return {venue: ACCOUNTS[venue].client_id for venue in venues if venue in ACCOUNTS}
+
+
 def venue_ports(
     feeds: Feeds, venues: Sequence[Venue], instruments: Callable[[Venue], Sequence[Instrument]]
 ) -> dict[Venue, VenuePort]:
