@@ -303,13 +303,14 @@ class VenueDesk(Desk):
         part, listing = self.part, order.listing
         lots = [one.lots for one in taken]
         trades, update = part.world.eat(listing, lots, bought=order.bought, at_ms=part.clock())
-        if update is not None:
-            part.tell([] if maker else trades, update)
         for index, (price, count) in enumerate(taken, 1):
             at = order.price if maker and order.price is not None else price
             if enough and index == len(taken):
                 order.status = "filled"
             self._fill(order, at, count * listing.lot, maker=maker)
+        if update is not None:
+            with localcontext(Context()):  # tickers have rates, which need not be exact
+                part.tell([] if maker else trades, update)
 
     def _fill(self, order: Order, price: Decimal, quantity: Decimal, *, maker: bool) -> None:
         listing, value = order.listing, price * quantity

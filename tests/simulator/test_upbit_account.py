@@ -65,6 +65,24 @@ async def test_an_ioc_buys_and_its_whole_truth_is_told(upbit: Korean) -> None:
     assert {one["fill_id"] for one in fills} == {trade["uuid"] for trade in told["trades"]}
 
 
+async def test_own_trades_are_public_and_the_book_lacks_what_they_took(upbit: Korean) -> None:
+    wanted = [{"ticket": "t"}, {"type": "trade", "codes": ["KRW-ETH"], "is_only_realtime": True}]
+    wanted.append({"type": "ticker", "codes": ["KRW-ETH"], "is_only_realtime": True})
+    async with upbit.venue.stream("/websocket/v1", wanted) as stream:
+        await stream.send("PING")
+        await heard(stream)
+        price = (await best(upbit, "KRW-ETH"))["ask_price"] + 100_000
+        asked = await ioc(upbit, market="KRW-ETH", price=f"{price:f}", volume="0.01234567")
+        order = (await upbit.post("/v1/orders", asked)).json()
+        told = (await upbit.get("/v1/order", uuid=order["uuid"])).json()
+        assert told["state"] == "done"
+        mine = {(trade["price"], trade["volume"]) for trade in told["trades"]}
+        while mine:
+            frame = await heard(stream)
+            if frame["type"] == "trade" and frame["ask_bid"] == "BID":
+                mine.discard((str(frame["trade_price"]), str(frame["trade_volume"])))
+
+
 async def test_an_identifier_is_burned_even_by_a_refused_request(upbit: Korean) -> None:
     asked = await ioc(upbit, volume="1000")
     refused = await upbit.post("/v1/orders", asked)

@@ -30,6 +30,8 @@ BANDS = (
     ("1000000", "1000"), ("500000", "500"), ("100000", "100"), ("50000", "50"), ("10000", "10"),
     ("5000", "5"), ("1000", "1"), ("100", "1"), ("10", "0.01"), ("1", "0.001"),
 )  # fmt: skip
+LOT = Decimal("0.00000001")
+"""§6: 4 to 8 decimals by coin, which the venue tells nobody: here always 8."""
 STREAM_LEVELS = 15
 REST_LEVELS = 30
 PER_CATEGORY, PRIVATE_PER_CATEGORY = 150, 140
@@ -49,17 +51,12 @@ def tick(_quote: str, price: float) -> Decimal:
     return Decimal("0.0001")
 
 
-def lot(_quote: str, dollars: float) -> Decimal:
-    """§6: 4 to 8 decimals by coin."""
-    return Decimal("0.00000001") if dollars > 100 else Decimal("0.0001")
-
-
 class Bithumb(Dialect):
     venue = "bithumb"
     rules = Rules(
         quotes=("KRW",),
         tick=tick,
-        lot=lot,
+        lot=lambda _quote, _price: LOT,
         minimum_value={"KRW": "5000"},
         row="%s %s",
         trim=True,
