@@ -63,7 +63,7 @@ def withdrawal_fee(sent: Transfer, more: Decimal, cycle_id: str, *, closed: bool
 def undone(sent: Transfer, fee: Decimal, cycle_id: str, *, closed: bool) -> list[Line]:
     """The sender refused it after all, and has given back what it had taken."""
     taken = withdrawal(sent, fee, cycle_id, closed=closed)
-    return [structs.replace(line, amount=-line.amount) for line in taken]
+    return [structs.replace(line, amount=EXACT.minus(line.amount)) for line in taken]
 
 
 def deposit(sent: Transfer, credited: Decimal, cycle_id: str, *, closed: bool) -> list[Line]:
@@ -124,7 +124,8 @@ Place = tuple[str, str]
 
 
 def _moved(here: Place, there: Place, asset: str, amount: Decimal) -> list[Line]:
-    return [Line(here[0], asset, -amount, here[1]), Line(there[0], asset, amount, there[1])]
+    gone = EXACT.minus(amount)
+    return [Line(here[0], asset, gone, here[1]), Line(there[0], asset, amount, there[1])]
 
 
 def _purse(venue: Venue, cycle_id: str, *, closed: bool) -> Place:

@@ -23,7 +23,8 @@ from app.ledger.conflicts import insert_new
 from app.ledger.trading_tables import asset_scale, balance, posting, purse_freeze
 
 EXACT = Context(prec=120, traps=[Inexact])
-"""Sums and products of money: more digits than any venue sends, and an error where they end."""
+"""All arithmetic of money: more digits than any venue sends, and an error where they end. Even a
+plain minus sign rounds to 28 digits."""
 UNITS_MAX = 9_000_000_000_000_000_000
 SCALE_MAX = 8
 HEADROOM = 100
@@ -134,7 +135,7 @@ def adopt(
     kind = (
         FROM_OUTSIDE if conn.execute(sa.select(balance.c.version).where(here)).first() else ADOPTED
     )
-    lines = (Line(account, asset, amount), Line(chart.EXTERNAL, asset, -amount))
+    lines = (Line(account, asset, amount), Line(chart.EXTERNAL, asset, EXACT.minus(amount)))
     return post(conn, mode, f"{kind}:{natural_key}", lines)
 
 
@@ -289,7 +290,7 @@ def _scales_made(conn: sa.Connection, wanted: dict[Key, Decimal]) -> dict[str, i
     """The scale of each asset, chosen when it is first seen: as fine as its size allows."""
     largest: dict[str, Decimal] = {}
     for (_, asset, _), amount in wanted.items():
-        largest[asset] = max(largest.get(asset, Decimal(0)), abs(amount))
+        largest[asset] = max(largest.get(asset, Decimal(0)), amount.copy_abs())
     known = scales(conn, largest)
     missing = sorted(set(largest) - set(known))
     for asset in missing:
@@ -307,20 +308,20 @@ def _cover(
     for key in sorted(wanted):
         account, asset, _ = key
         place = chart.place(account)
-        lack = -EXACT.add(standings[key].amount, wanted[key])
+        lack = EXACT.minus(EXACT.add(standings[key].amount, wanted[key]))
         if place is None or lack <= 0:
             continue
         free: Key = (chart.available(place[1]), asset, chart.NOBODY)
         if place[0] == "reserved" and free not in standings:
             standings |= _locked(conn, mode, {free: lack})
             taken = min(lack, max(standings[free].amount, Decimal(0)))
-            _add(wanted, free, -taken)
+            _add(wanted, free, EXACT.minus(taken))
             _add(wanted, key, taken)
             lack = EXACT.subtract(lack, taken)
         if lack > 0:
             odd: Key = (chart.UNCLAIMED, asset, chart.NOBODY)
             standings |= _locked(conn, mode, {odd: lack}) if odd not in standings else {}
-            _add(wanted, odd, -lack)
+            _add(wanted, odd, EXACT.minus(lack))
             _add(wanted, key, lack)
 
 

@@ -172,7 +172,7 @@ def fingerprint(
     )  # fmt: skip
     taken = {Decimal(used) for used in conn.scalars(query)}
     for number in range(FINGERPRINTS_MAX):
-        tried = EXACT.subtract(amount, step * number)
+        tried = EXACT.subtract(amount, EXACT.multiply(step, Decimal(number)))
         if tried <= 0:
             return None
         if tried not in taken:

@@ -41,8 +41,8 @@ def built(conn: sa.Connection, mode: str, row: rows.Fields) -> CycleView:
         orders=orders,
         transfers=transfers,
         holdings=holdings(standings),
-        net=_sums(standings, ("trade:", "position:", "fee:", chart.PNL), -1),
-        fees=_sums(standings, ("fee:",), 1),
+        net=_sums(standings, ("trade:", "position:", "fee:", chart.PNL), Decimal(-1)),
+        fees=_sums(standings, ("fee:",), Decimal(1)),
     )
 
 
@@ -74,10 +74,10 @@ def holdings(standings: dict[Key, Decimal]) -> tuple[Holding, ...]:
 
 
 def _sums(
-    standings: dict[Key, Decimal], heads: tuple[str, ...], sign: int
+    standings: dict[Key, Decimal], heads: tuple[str, ...], sign: Decimal
 ) -> tuple[AssetAmount, ...]:
     sums: dict[str, Decimal] = {}
     for (account, asset, _), amount in standings.items():
         if account.startswith(heads):
-            sums[asset] = EXACT.add(sums.get(asset, Decimal(0)), amount * sign)
+            sums[asset] = EXACT.fma(amount, sign, sums.get(asset, Decimal(0)))
     return tuple(AssetAmount(asset, sums[asset]) for asset in sorted(sums) if sums[asset])

@@ -18,6 +18,7 @@ from app.domain.venues import Venue
 from app.ledger import addresses, audit, cycles, intents, leases, posting, trading_state
 from app.ledger.database import Database
 from app.ledger.intents import VenueEvent
+from app.ledger.posting import EXACT
 from app.ledger.trading_tables import intent, portfolio_logs, trades, venue_event
 from tests.ledger.builders import T0
 from tests.ledger.trading_builders import (
@@ -357,7 +358,9 @@ def test_coins_are_under_way_from_the_sender_s_word_to_the_receiver_s() -> None:
         assert (sent.state, sent.withdrawal_id) == (T.ON_CHAIN, "w-way-1")
         assert seen(conn).holdings == (Holding(None, "XRP", d("399.4")),)
         [purse] = posting.purses(conn, MODE, [(UPBIT, "XRP")])
-        assert (purse.available, purse.in_flight) == (0, d("399.4")), "in flight is not spendable"
+        assert (purse.available, purse.in_flight) == (d(0), d("399.4")), (
+            "in flight is not spendable"
+        )
         assert arrive(conn, "way-1", "399.4")
         assert not arrive(conn, "way-1", "399.4")
         assert seen(conn).holdings == (Holding(UPBIT, "XRP", d("399.4")),)
@@ -563,4 +566,22 @@ def test_news_in_any_order_twice_or_late_lead_to_the_same_books(
         purses = money(conn)
         assert d(purses["binance", "USDT"][1]) == 1000 - spent
         assert d(purses["binance", "XRP"][1]) == whole
+        assert audit.check(conn, MODE) == []
+
+
+def test_prices_and_quantities_of_many_digits_are_booked_to_the_last() -> None:
+    """A venue without a lot: 25 digits times 10, beyond the 28 of plain arithmetic."""
+    with memory() as (conn, _):
+        start(conn)
+        odd = new_order("buy-1", quantity="3.731785388754078141720147816", price="133.7351029")
+        open_one(conn, 1, odd)
+        sent = send(conn, "buy-1")
+        whole = fill(sent, "3.731785388754078141720147816", fee="0.000000000000000000000000001")
+        assert intents.post_fills(conn, MODE, "buy-1", [whole]) == 1
+        assert note(conn, "buy-1", State.FILLED, filled_quantity=sent.terms.quantity)
+        assert order_of(conn).is_over
+        spent = EXACT.add(EXACT.multiply(whole.price, whole.quantity), whole.fee)
+        holdings = {held.asset: held.amount for held in seen(conn).holdings}
+        assert holdings["XRP"] == sent.terms.quantity
+        assert holdings["USDT"] == EXACT.subtract(d(1000), spent)
         assert audit.check(conn, MODE) == []

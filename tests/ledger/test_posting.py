@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 import pytest
@@ -14,7 +14,7 @@ from app.domain.accounting import Line
 from app.domain.venues import Venue
 from app.ledger import audit, chart, posting, trading_queries
 from app.ledger.database import Database
-from app.ledger.posting import Overdrawn
+from app.ledger.posting import EXACT, Overdrawn
 from app.ledger.trading_tables import balance
 from app.ledger.trading_tables import posting as lines_table
 from tests.ledger.trading_builders import BINANCE, MODE, UPBIT, d, memory, money
@@ -113,7 +113,7 @@ def test_adopting_is_done_once_and_may_go_the_other_way() -> None:
         assert posting.adopt(conn, MODE, UPBIT, "KRW", d("1000000"), "upbit:first")
         assert not posting.adopt(conn, MODE, UPBIT, "KRW", d("1000000"), "upbit:first")
         [purse] = posting.purses(conn, MODE, [(UPBIT, "KRW")])
-        assert (purse.available, purse.young) == (d("1000000"), 0)
+        assert (purse.available, purse.young) == (d("1000000"), d(0))
         assert posting.adopt(conn, MODE, UPBIT, "KRW", d("300000"), "upbit:bank")
         assert not posting.adopt(conn, MODE, UPBIT, "KRW", d("300000"), "upbit:bank")
         assert posting.adopt(conn, MODE, UPBIT, "KRW", d("-100000"), "upbit:spent")
@@ -122,7 +122,7 @@ def test_adopting_is_done_once_and_may_go_the_other_way() -> None:
         assert purse.young_until_ns == now() + 86_400_000_000_000
         now.pass_s(86_400)
         [purse] = posting.purses(conn, MODE, [(UPBIT, "KRW")])
-        assert (purse.young, purse.young_until_ns) == (0, None)
+        assert (purse.young, purse.young_until_ns) == (d(0), None)
 
 
 @pytest.mark.parametrize(
@@ -162,12 +162,13 @@ def test_only_what_changed_is_told() -> None:
 def test_a_purse_that_is_not_there_is_empty() -> None:
     with memory() as (conn, _):
         [purse] = posting.purses(conn, MODE, [(Venue.OKX, "BTC")])
-        assert (purse.available, purse.reserved, purse.in_flight) == (0, 0, 0)
+        assert (purse.available, purse.reserved, purse.in_flight) == (d(0), d(0), d(0))
         assert money(conn) == {}
 
 
 ACCOUNTS = (FREE, chart.reserved(UPBIT), chart.transit(UPBIT), chart.FEE_TRADE, chart.PNL)
-AMOUNTS = st.decimals(min_value=Decimal("0.000000000001"), max_value=Decimal(1_000_000), places=12)
+# More digits than the 28 to which plain arithmetic of Decimal rounds.
+AMOUNTS = st.decimals(min_value=Decimal("0.000000000001"), max_value=Decimal(1_000_000), places=27)
 MOVES = st.lists(
     st.tuples(
         st.sampled_from(ACCOUNTS),
@@ -181,6 +182,13 @@ MOVES = st.lists(
 )
 
 
+def total(amounts: Iterable[Decimal | None]) -> Decimal:
+    found = Decimal(0)
+    for amount in amounts:
+        found = EXACT.add(found, amount or Decimal(0))
+    return found
+
+
 @settings(max_examples=120, deadline=None)
 @given(MOVES)
 def test_whatever_is_booked_sums_are_zero_and_balances_are_exact(
@@ -190,18 +198,20 @@ def test_whatever_is_booked_sums_are_zero_and_balances_are_exact(
     truth: dict[tuple[str, str], Decimal] = {}
     with memory() as (conn, _):
         for number, (here, there, asset, amount, cycle) in enumerate(moves):
-            lines = [Line(here, asset, -amount, cycle), Line(there, asset, amount, cycle)]
+            gone = EXACT.minus(amount)
+            lines = [Line(here, asset, gone, cycle), Line(there, asset, amount, cycle)]
             assert posting.post(conn, MODE, f"{number}", lines, fact=True)
-            for account, change in ((here, -amount), (there, amount)):
-                truth[account, asset] = truth.get((account, asset), Decimal(0)) + change
+            for account, change in ((here, gone), (there, amount)):
+                before = truth.get((account, asset), Decimal(0))
+                truth[account, asset] = EXACT.add(before, change)
         rows, sums = trading_queries.accounts(conn, MODE)
         assert all(row.amount == 0 for row in sums)
         found = {(row.account, row.asset): row.amount for row in rows}
         for asset in ("USDT", "KRW"):
             moved = found.get((chart.UNCLAIMED, asset), Decimal(0))
-            real = sum(found.get((a, asset), Decimal(0)) for a in ACCOUNTS if chart.guarded(a))
-            told = sum(truth.get((a, asset), Decimal(0)) for a in ACCOUNTS if chart.guarded(a))
-            assert real + moved == told
+            real = total(found.get((a, asset)) for a in ACCOUNTS if chart.guarded(a))
+            told = total(truth.get((a, asset)) for a in ACCOUNTS if chart.guarded(a))
+            assert EXACT.add(real, moved) == told
             for account in (chart.FEE_TRADE, chart.PNL):
                 expected = truth.get((account, asset), Decimal(0))
                 assert found.get((account, asset), Decimal(0)) == expected

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
+from msgspec import structs
 
 from app.domain.cycles import CycleView, Holding
 from app.domain.orders import Order, OrderState
@@ -21,7 +22,7 @@ from app.domain.transfers import DepositReport, Transfer, TransferState
 from app.ledger import audit, conflicts, cycles, engines, intents, leases, posting, trading_state
 from app.ledger.database import Database
 from app.ledger.leases import Lease
-from app.ledger.trading_tables import arbitrage_cycles, intent, transition
+from app.ledger.trading_tables import arbitrage_cycles, intent, lease, transition
 from tests.ledger.builders import T0
 from tests.ledger.trading_builders import (
     BINANCE,
@@ -84,7 +85,7 @@ async def race(pair: tuple[Database, Database], *calls: tuple[Any, ...]) -> list
 async def test_one_of_two_gets_a_lease(pair: tuple[Database, Database]) -> None:
     for number in range(ROUNDS):
         names = ((leases.claim, f"l-{number}", owner, 30.0) for owner in (ME, OTHER))
-        won = [lease for lease in await race(pair, *names) if lease is not None]
+        won = [held for held in await race(pair, *names) if held is not None]
         assert len(won) == 1
 
 
@@ -93,8 +94,8 @@ async def test_one_of_two_takes_over_what_ran_out(pair: tuple[Database, Database
         first = await pair[0].write(leases.claim, f"l-{number}", "gone", -1.0)
         assert first is not None
         calls = ((leases.claim, f"l-{number}", owner, 30.0) for owner in (ME, OTHER))
-        won = [lease for lease in await race(pair, *calls) if lease is not None]
-        assert [lease.fence for lease in won] == [2]
+        won = [held for held in await race(pair, *calls) if held is not None]
+        assert [held.fence for held in won] == [2]
 
 
 async def test_one_of_two_runs_a_job(pair: tuple[Database, Database]) -> None:
@@ -219,8 +220,6 @@ async def test_a_fill_is_booked_once(pair: tuple[Database, Database]) -> None:
 async def test_two_notes_on_one_version_are_one(pair: tuple[Database, Database]) -> None:
     await pair[0].write(open_one)
     order = await pair[0].write(send, "buy-1")
-    from msgspec import structs
-
     for _ in range(ROUNDS):
         new = structs.replace(order, state=OrderState.UNKNOWN)
         any_ = frozenset(OrderState)
@@ -290,8 +289,6 @@ async def test_a_taken_lease_stops_its_former_holder(pair: tuple[Database, Datab
 
 
 def _lapse_lease(conn: sa.Connection, name: str) -> None:
-    from app.ledger.trading_tables import lease
-
     conn.execute(lease.update().where(lease.c.name == name).values(until_ns=1))
 
 

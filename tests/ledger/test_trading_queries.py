@@ -13,7 +13,7 @@ from app.domain.orders import OrderState, Role
 from app.domain.trading import TradingState
 from app.domain.transfers import TransferState
 from app.domain.venues import Venue
-from app.ledger import cycles, days, posting, trading_queries, trading_state
+from app.ledger import cycles, days, leases, posting, trading_queries, trading_state
 from app.ledger.database import Database
 from app.ledger.trading_tables import exchanges
 from tests.ledger.trading_builders import (
@@ -181,8 +181,6 @@ def test_days_and_statistics() -> None:
         for number in (5, 6):
             now.pass_s(86_400)
             trading_state.set_state(conn, MODE, TradingState.ACTIVE, "kim")
-            from app.ledger import leases
-
             for venue in (BINANCE, UPBIT):
                 leases.claim(conn, f"sender:{venue}", "engine-1", 3_600.0)
             complete(conn, number)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from app.domain.cycles import (
     Cycle,
@@ -46,7 +47,6 @@ XRP_USDT = Instrument(BINANCE, "XRP", "USDT")
 XRP_KRW = Instrument(UPBIT, "XRP", "KRW")
 USDT_KRW = Instrument(UPBIT, "USDT", "KRW")
 S = CycleState
-R = TypeVar("R")
 
 
 def d(text: str | int) -> Decimal:
@@ -167,7 +167,7 @@ def start(conn: sa.Connection, mode: str = MODE, usdt: str = "10000") -> None:
 
 
 def open_one(
-    conn: sa.Connection, number: int = 1, *orders: NewOrder, mode: str = MODE, **more: Any
+    conn: sa.Connection, /, number: int = 1, *orders: NewOrder, mode: str = MODE, **more: Any
 ) -> CycleView:
     first = orders or (new_order(f"buy-{number}"),)
     view = cycles.open_cycle(conn, mode, opened(number, *first, **more), ME, LEASE_S)
@@ -223,8 +223,6 @@ ANYWHERE = frozenset(TransferState)
 def note(
     conn: sa.Connection, client_id: str, state: OrderState, mode: str = MODE, **changes: Any
 ) -> bool:
-    from msgspec import structs
-
     order = intents.get_order(conn, mode, client_id)
     assert order is not None
     new = structs.replace(order, state=state, **changes)
@@ -259,8 +257,6 @@ def withdraw(
     conn: sa.Connection, client_id: str, mode: str = MODE, fee: str | None = None
 ) -> Transfer:
     """Send a transfer; its sender has it."""
-    from msgspec import structs
-
     sent = intents.claim_transfer(conn, mode, client_id, ME, lease_of(conn, BINANCE), WINDOW_MS)
     assert isinstance(sent, Transfer), sent
     paid = None if fee is None else d(fee)
@@ -289,7 +285,7 @@ def decision(view: CycleView, *states: CycleState, **more: Any) -> Decision:
 
 
 def decide(
-    conn: sa.Connection, cycle_id: str, *states: CycleState, mode: str = MODE, **more: Any
+    conn: sa.Connection, /, cycle_id: str, *states: CycleState, mode: str = MODE, **more: Any
 ) -> CycleView:
     """On the present version, as its owner."""
     now = seen(conn, cycle_id, mode)
@@ -337,8 +333,6 @@ def come_home(conn: sa.Connection, number: int, mode: str = MODE) -> CycleView:
         conn, mode, f"home-{number}", ME, lease_of(conn, UPBIT), WINDOW_MS
     )
     assert isinstance(sent, Transfer), sent
-    from msgspec import structs
-
     new = structs.replace(sent, state=TransferState.ON_CHAIN, withdrawal_id=f"wh-{number}")
     assert intents.note_transfer(conn, mode, sent.client_id, ANYWHERE, new)
     report = DepositReport(
@@ -357,6 +351,3 @@ def money(conn: sa.Connection, mode: str = MODE) -> dict[tuple[str, str], tuple[
         (str(purse.venue), purse.asset): (f"{purse.available:f}", f"{purse.reserved:f}")
         for purse in posting.purses(conn, mode)
     }
-
-
-Written = Callable[..., R]
