@@ -22,11 +22,15 @@ def plain(value: Decimal | None) -> str | None:
 def orders(desk: VenueDesk) -> list[dict[str, Any]]:
     """Newest first; refused create requests as well, which have no order_id."""
     rows = sorted([*desk.orders(), *desk.rejected], key=lambda one: -one.created_ms)
-    return [_order(one) for one in rows]
+    told = [_order(one, "spot") for one in rows]
+    if desk.futures is not None:
+        told += [_order(one, "futures") for one in desk.futures.orders()]
+    return told
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: Order, market: str) -> dict[str, Any]:
     return {
+        "market": market,
         "order_id": order.id,
         "client_id": order.client_id,
         "symbol": order.listing.symbol,
@@ -46,12 +50,16 @@ def _order(order: Order) -> dict[str, Any]:
 
 
 def fills(desk: VenueDesk) -> list[dict[str, Any]]:
-    return [_fill(desk, one) for one in desk.fills()]
+    told = [_fill(desk, one, "spot") for one in desk.fills()]
+    if desk.futures is not None:
+        told += [_fill(desk, one, "futures") for one in desk.futures.fills()]
+    return told
 
 
-def _fill(desk: VenueDesk, fill: Fill) -> dict[str, Any]:
+def _fill(desk: VenueDesk, fill: Fill, market: str) -> dict[str, Any]:
     order = fill.order
     return {
+        "market": market,
         "fill_id": desk.private.name("fill", fill.id) or str(fill.id),
         "order_id": order.id,
         "client_id": order.client_id,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.simulator import matching
 from app.simulator.faults import NEWS_KINDS
+from app.simulator.futures import Futures
 from app.simulator.protocol import Listing, Trade
 from app.simulator.purses import EXACT, Purses
 from app.simulator.terms import TERMS
@@ -73,6 +74,7 @@ class VenueDesk(Desk):
         self._numbers = Counter(
             {kind: self._first(kind) for kind in ("order", "fill", "withdrawal", "deposit")}
         )
+        self.futures = Futures(self) if self.terms.perpetuals else None
         self._chance = Random(f"news {part.seed} {self.venue}")
         self._news: deque[tuple[float, Callable[[], None]]] = deque()
         self._late: list[tuple[float, Callable[[], None]]] = []
@@ -472,6 +474,8 @@ class VenueDesk(Desk):
         for late in [one for one in self._late if one[0] <= at_ms]:
             self._late.remove(late)
             late[1]()
+        if self.futures is not None and self.futures.resting:
+            self.futures.beat()
         touched = self.money.touched()
         if touched:
             self.tell(lambda: self.private.purse_changed(touched))

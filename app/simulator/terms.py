@@ -12,9 +12,9 @@ def _bps(maker: str, taker: str) -> tuple[Decimal, Decimal]:
 
 
 TERMS: dict[str, Terms] = {
-    "upbit": Terms(*_bps("5", "5"), True, None, "burned", True, "operator"),
-    "bithumb": Terms(*_bps("4", "4"), True, None, "once", True, "operator"),
-    "binance": Terms(*_bps("10", "10"), ids="open"),
+    "upbit": Terms(*_bps("5", "5"), True, None, "burned", True, consent="operator"),
+    "bithumb": Terms(*_bps("4", "4"), True, None, "once", True, consent="operator"),
+    "binance": Terms(*_bps("10", "10"), ids="open", perpetuals=True),
     "okx": Terms(*_bps("8", "10"), ids="open", consent="operator", minimum_lots=10),
     "bybit": Terms(*_bps("10", "10"), ids="once"),
     "kucoin": Terms(*_bps("10", "10"), fee_in_quote=True, fee_places=None, ids="once"),

@@ -10,9 +10,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.simulator.protocol import Listing
+
+if TYPE_CHECKING:
+    from app.simulator.futures import Futures
 
 ZERO = Decimal(0)
 
@@ -43,6 +46,8 @@ class Terms(NamedTuple):
     fee_places: int | None = 8
     ids: str = "open"
     allow_list: bool = False
+    perpetuals: bool = False
+    """Whether its account has USDT-M futures too."""
     consent: str = "address"
     """What a `consent` fault refuses withdrawals with: `operator` where the venue has a word."""
     minimum_lots: int | None = None
@@ -160,6 +165,7 @@ class Desk(ABC):
     """`market.desk` of one venue: one account, that of the test keys."""
 
     terms: Terms
+    futures: Futures | None = None
 
     @abstractmethod
     def place(self, order: NewOrder) -> Order:

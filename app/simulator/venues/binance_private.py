@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,7 +18,9 @@ from urllib.parse import parse_qsl
 from app.simulator.protocol import Client, Market, Network, Reply, Request
 from app.simulator.trading import ZERO, Deposit, Fill, NewOrder, Order, Rejected, Withdrawal
 from app.simulator.venues.account import Account, exact, plain
+from app.simulator.venues.binance_futures import BinanceFutures
 from app.simulator.venues.binance_words import (
+    CLIENT_ID,
     Fields,
     between,
     client_id,
@@ -48,7 +49,6 @@ AHEAD_MS_MAX = 1_000
 ORDERS_PER_10S = 100
 """§5: orders that nobody has filled yet."""
 TOPIC = "account"
-CLIENT_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,36}")
 FORCES = {"GTC": "gtc", "IOC": "ioc", "FOK": "fok"}
 NETWORKS = {
     "bitcoin": "BTC",
@@ -88,6 +88,8 @@ class BinancePrivate(Account):
             ("GET", "/sapi/v1/capital/deposit/hisrec"): self._deposits,
             ("GET", "/sapi/v1/capital/deposit/address"): self._address,
         }
+        if market.desk.futures is not None:
+            self._routes |= BinanceFutures(market.listings, market.desk.futures).routes
         self._window, self._unfilled = 0, 0
 
     # ---- who asks ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from app.simulator.trading import ZERO, Deposit, Fill, Order, Rejected, Withdraw
 from app.simulator.venues.account import plain
 from app.simulator.venues.wire import compact, number
 
+CLIENT_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,36}")
 Fields = dict[str, str]
 Rows = list[dict[str, Any]]
 LIMIT_USUAL, LIMIT_MAX = 500, 1_000
