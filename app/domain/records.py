@@ -71,6 +71,31 @@ class TokenRow(msgspec.Struct, frozen=True):
     revoked_at_ns: int | None
 
 
+class SealedRow(msgspec.Struct, frozen=True):
+    """A secret as it is kept. fields: name → sealed text, all under one key of this row alone,
+    which is kept as `wrapped_key` under the master key called `kek_id`. version: counts changes.
+    """
+
+    credential_id: str
+    venue: str
+    account: str
+    version: int
+    kek_id: str
+    wrapped_key: str
+    fields: dict[str, str]
+    at_ns: int
+    by: str
+
+
+class SecondFactorRow(msgspec.Struct, frozen=True):
+    """A person's second factor. last_step: codes up to this half minute are spent."""
+
+    user_id: int
+    since_ns: int
+    last_step: int
+    codes_left: int
+
+
 class AuditRow(msgspec.Struct, frozen=True):
     """Who did what from where, and how it ended."""
 

@@ -15,7 +15,7 @@ from app.domain.live import Explanation, Opportunity, Status
 from app.domain.policy import IdentitySuspicion, Verdict
 from app.domain.records import Failure, Metrics, StudyKind, StudyPoint, StudyWindow
 from app.domain.venues import Venue
-from app.ledger import trading_tables
+from app.ledger import secret_tables, trading_tables
 from app.ledger.columns import (
     AGENT_CHARS,
     DECIMAL_CHARS,
@@ -38,8 +38,8 @@ from app.ledger.columns import (
 # What others of this room know by this module's name, and all tables of trading with it.
 __all__ = [
     "AGENT_CHARS", "DETAIL_CHARS", "HASH_CHARS", "IP_CHARS", "NAME_CHARS", "NOTE_CHARS",
-    "TABLE_OPTIONS", "WORD_CHARS", "Id", "Json", "LongText", "Word", "metadata", "table",
-    "trading_tables",
+    "TABLE_OPTIONS", "WORD_CHARS", "Id", "Json", "LongText", "Word", "metadata", "secret_tables",
+    "table", "trading_tables",
 ]  # fmt: skip
 
 # 0001: accounts and settings

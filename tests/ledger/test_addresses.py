@@ -66,6 +66,9 @@ def test_taking_one_away_counts_at_once_and_adding_it_again_waits_again() -> Non
         "UPDATE withdrawal_address SET active_from_ns = 0 WHERE id = 2",
         "DELETE FROM withdrawal_address WHERE id = 1",
         "UPDATE withdrawal_address SET action = 'add' WHERE id = 3",
+        "DELETE FROM withdrawal_address WHERE id = 3",
+        "DELETE FROM withdrawal_address_head",
+        "UPDATE withdrawal_address_head SET count = 2",
     ],
 )
 def test_an_edited_row_forbids_everything(edit: str) -> None:

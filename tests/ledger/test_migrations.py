@@ -23,7 +23,7 @@ from app.ledger.engines import DatabaseUnusable
 from app.ledger.tables import metadata
 from tests.ledger.builders import T0, facts, spec, sweep_spec
 
-HEAD = "0006"
+HEAD = "0007"
 REPOSITORY = Path(__file__).resolve().parents[2]
 MIGRATE = """
 import asyncio, sys
