@@ -16,17 +16,20 @@ from typing import NamedTuple
 from app.domain.cycles import CycleState, CycleStep, ExecutionStyle, Holding
 from app.domain.markets import Side
 from app.domain.orders import Order, OrderTerms, OrderType, Role
+from app.domain.times import SECOND_NS
 from app.domain.transfers import TransferState
 from app.engine.execution import finalizer, hedge, prefunded
 from app.engine.execution.amounts import BPS, ONE, ZERO, exact, limit_price, lots, takes
 from app.engine.execution.failing import fail
 from app.engine.execution.finalizer import Hop, Trade, Way
-from app.engine.execution.scene import LEFT_SHARE, UNSENT_MAX, Answer, Scene, unsent_in_row
+from app.engine.execution.scene import LEFT_SHARE, UNSENT_MAX, Answer, Rest, Scene, unsent_in_row
 from app.engine.execution.settling import settle
 from app.engine.execution.waiting import waiting
 
 REFUSALS_MAX = 3
 """Transfers of one try that the venue refuses or that prove not to have arrived."""
+REFUSED_REST_NS = 30 * SECOND_NS
+REPEAT_NS = SECOND_NS // 2
 S = CycleState
 
 
@@ -78,6 +81,8 @@ def rebalancing(scene: Scene) -> Answer:
     ]
     if len(refused) >= REFUSALS_MAX:
         return fail(scene, "TRANSFER_REJECTED")
+    if refused and scene.at_ns < refused[-1].updated_at_ns + REFUSED_REST_NS:
+        return Rest(refused[-1].updated_at_ns + REFUSED_REST_NS)
     found = _next(scene)
     if found is None:
         return settle(scene)
@@ -87,6 +92,12 @@ def rebalancing(scene: Scene) -> Answer:
     if isinstance(found, str) or not is_bounded(scene, found.cost_bps):
         reason = found if isinstance(found, str) else "WAY_TOO_DEAR"
         return fail(scene, reason) if scene.at_ns >= patience_ns else scene.pause()
+    last = orders[-1] if orders else None
+    if last is not None and not last.filled_quantity:
+        # What did not trade, or was refused, is not repeated in the same moment.
+        again_ns = last.updated_at_ns + REPEAT_NS * len(orders)
+        if scene.at_ns < again_ns:
+            return Rest(again_ns)
     if isinstance(found.stage, Trade) and _tried(orders, found.stage) > scene.policy.repeats_max:
         return fail(scene, "RETURN_STUCK")
     return _act(scene, found)

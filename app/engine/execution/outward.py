@@ -43,6 +43,8 @@ REFUSED_REST_NS = 30 * SECOND_NS
 AT_ONCE = Decimal("0.25")
 """Of the loss that is allowed at last: so much is taken without waiting for a better price."""
 REPEAT_NS = SECOND_NS // 2
+FRESH_NS = 30 * SECOND_NS
+"""So long the prices of the plan are taken to hold."""
 
 
 def started(scene: Scene) -> Answer:
@@ -140,18 +142,22 @@ def _link(scene: Scene) -> Link | None:
 
 
 def _worth_going(scene: Scene, amount: Decimal) -> bool:
-    """Whether a part of what was planned brings more there than sold where it is."""
+    """Whether it brings more there than sold where it is: a part of what was planned, or all of
+    it where the first leg was long unknown."""
     plan = scene.plan
     here = scene.held(plan.buy.venue, plan.buy.base)
-    if here >= plan.quantity * Decimal("0.9"):
+    fresh = scene.at_ns < scene.cycle.opened_at_ns + FRESH_NS
+    if here >= plan.quantity * Decimal("0.9") and fresh:
         return True
+    best = scene.sight.best(plan.sell, scene.at_ns)
+    price = plan.sell_price if best is None else best.bid
     grid = scene.sight.grid(plan.sell)
-    if grid is not None and not takes(grid, lots(amount, grid), plan.sell_price):
+    if grid is not None and not takes(grid, lots(amount, grid), price):
         return False
     sold = finalizer.Ways(plan.home, scene.sight, scene.at_ns).sell(
         finalizer.Purse(plan.buy.venue, plan.buy.base, here), plan.buy.quote
     )
-    worth_there = scene.worth(plan.sell.quote, amount * plan.sell_price)
+    worth_there = scene.worth(plan.sell.quote, amount * price)
     worth_here = None if sold is None else scene.worth(plan.buy.quote, sold.amount)
     if sold is None or worth_there is None or worth_here is None:
         return True

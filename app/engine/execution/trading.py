@@ -33,7 +33,7 @@ from app.domain.events import (
     TradingPolicyChanged,
     TradingStateChanged,
 )
-from app.domain.facts import Command, CycleDecided, CycleOpened, Fact
+from app.domain.facts import Command, CycleDecided, CycleOpened, Fact, TradeRefused
 from app.domain.live import Opportunity
 from app.domain.markets import Instrument
 from app.domain.times import SECOND_NS
@@ -92,6 +92,8 @@ class Trading:
         self._next_number, self._last_number = 1, 0
         self._pending: dict[str, int] = {}
         """By cycle: the version that a decision was made on, which is not answered yet."""
+        self._openings: dict[str, CycleOpened] = {}
+        """Asked of the ledger, not answered yet."""
         self._rests: dict[str, int] = {}
         self._asked: dict[tuple[type[Command], str], int] = {}
         self._signals: OrderedDict[str, str] = OrderedDict()
@@ -203,6 +205,7 @@ class Trading:
         dedupe = f"{row.base}:{row.buy_venue}-{row.sell_venue}:{bucket}"
         fact = CycleOpened(at_ns, cycle, made.reservations, orders, dedupe)
         self._pending[name] = 0
+        self._openings[name] = fact
         self._signals[row.id] = name
         if len(self._signals) > SIGNALS_MAX:
             self._signals.popitem(last=False)
@@ -293,6 +296,7 @@ class Trading:
     def _claimed(self, event: CycleClaimed, lists: Lists) -> None:
         # A claim is a new fence: what was decided under the last one has lost.
         self.cycles.pop(event.view.cycle.id, None)
+        self._openings.pop(event.view.cycle.id, None)
         self._pending.pop(event.view.cycle.id, None)
         self._take_view(event.view, event.at_ns, lists)
 
@@ -304,9 +308,19 @@ class Trading:
         self._forget(event.cycle_id)
         self.portfolio.dropped(event.cycle_id)
 
-    def _refused(self, event: CycleRefused, _: Lists) -> None:
+    def _refused(self, event: CycleRefused, lists: Lists) -> None:
+        """The ledger knew better: another engine was first, or the money is not there."""
         self._forget(event.cycle_id)
         self.portfolio.dropped(event.cycle_id)
+        opening_ = self._openings.pop(event.cycle_id, None)
+        if opening_ is not None and opening_.cycle.signal_id is not None:
+            cycle = opening_.cycle
+            refused = Refused(event.code, "ledger", "", "word")
+            lists[0].append(
+                TradeRefused(
+                    event.at_ns, opening_.cycle.signal_id, cycle.base, cycle.strategy, refused
+                )
+            )
 
     def _operator(self, event: OperatorAsked, lists: Lists) -> None:
         name = event.cycle_id

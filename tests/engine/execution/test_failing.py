@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from app.domain.cycles import CycleState, CycleStep, Outcome
-from app.domain.facts import CycleDecided, CycleOpened
+from app.domain.facts import CycleDecided, CycleOpened, TradeRefused
 from app.domain.markets import Flow
 from app.domain.orders import OrderState, Role
 from app.domain.trading import TradingState
@@ -314,3 +314,26 @@ def test_an_order_that_nobody_resolves_becomes_a_person_s() -> None:
     assert len(world.sent) == 1
     world.ask("c-1", "close")
     assert world.cycle().state is S.DEAD_LETTER, "it might still trade"
+
+
+def test_what_the_ledger_refuses_is_told_and_not_asked_again() -> None:
+    world = desk()
+    world.refuse_next = "DUPLICATE"
+    world.start()
+    korea_dear(world)
+    (told,) = world.told(TradeRefused)
+    assert told.refused.code == "DUPLICATE"  # type: ignore[attr-defined]
+    world.wait(3.0)
+    assert not world.accounts
+    assert world.engine.trading.portfolio.available(BINANCE, "USDT") == 10_000
+
+
+def test_a_first_leg_known_too_late_is_sold_back_where_the_chance_is_gone() -> None:
+    world = started(LEG1_SENT=["unknown"])
+    world.wait(60.0)
+    fair(world, UPBIT, premium=-0.01)
+    world.resolve(world.view().orders[0].client_id, OrderState.FILLED, share="1")
+    world.until(S.COMPLETED, seconds=120)
+    assert not world.view().transfers
+    assert world.cycle().outcome is Outcome.COMPENSATED
+    assert world.available[BINANCE, "USDT"] > 9_990

@@ -99,4 +99,5 @@ def test_after_the_plan_nobody_is_far_from_his_share(amounts: list[Decimal]) -> 
     for amount in held.values():
         assert amount >= 0
         lacks = share - amount
-        assert lacks < max(share * IMBALANCE, LEAST_KRW / 1_400) + D("0.01")
+        # Several that have each a little too much are not worth a transfer each.
+        assert lacks < max(share * IMBALANCE, LEAST_KRW / 1_400 * len(held))
