@@ -1,25 +1,22 @@
 """Fingerprint: an amount that no other withdrawal has, for venues that take no id (class N, R6).
 
-The low decimals of the amount carry four digits of the intent's own id, so that "is it ours?" is an
-exact match on both sides. The amount only ever becomes smaller, by less than two blocks of those
-digits; what stays behind is still the cycle's. That no other withdrawal of a month has the same
-amount is what the ledger says (`intents.fingerprint`).
+"Is it ours?" is then an exact match of asset, network, address and amount on both sides. The amount
+is cut to decimals that every venue takes; where another withdrawal of a month has had it already,
+the ledger goes down by one step after the other (`intents.fingerprint`). What stays behind, less
+than anybody would notice, is still the cycle's.
 """
 
 from __future__ import annotations
 
-import zlib
 from decimal import ROUND_FLOOR, Decimal
 from typing import NamedTuple
 
 from app.domain.transfers import Transfer
 from app.exchanges.accounts.contract import IdClass, Rules
 
-TAG_DIGITS = 4
-DECIMALS = 8
-# Chains whose coins have fewer decimals; stablecoins have six wherever they live.
-DECIMALS_OF_CHAIN = {"RIPPLE": 6, "TRON": 6, "STELLAR": 7, "CARDANO": 6, "COSMOS": 6, "EOS": 4}
-SIX_DECIMALS = frozenset({"USDT", "USDC"})
+DECIMALS = 6
+"""Venues take this many of every coin, and of many no more."""
+DECIMALS_OF_CHAIN = {"EOS": 4}
 
 
 class Mark(NamedTuple):
@@ -34,14 +31,7 @@ def fingerprint(transfer: Transfer, rules: Rules) -> Mark | None:
     if rules.withdrawals is not IdClass.N:
         return None
     terms = transfer.terms
-    decimals = DECIMALS_OF_CHAIN.get(terms.chain, DECIMALS)
-    if terms.asset in SIX_DECIMALS:
-        decimals = min(decimals, 6)
-    unit = Decimal(1).scaleb(-decimals)
-    block = unit.scaleb(TAG_DIGITS)
-    tag = 1 + zlib.crc32(transfer.client_id.encode()) % (10**TAG_DIGITS - 1)
-    tagged = terms.amount.quantize(block, ROUND_FLOOR) + tag * unit
-    if tagged > terms.amount:
-        tagged -= block
-    # Too small to be marked: it goes as it is, and only one may be unresolved at a time.
-    return Mark(tagged if tagged > 0 else terms.amount, unit)
+    step = Decimal(1).scaleb(-DECIMALS_OF_CHAIN.get(terms.chain, DECIMALS))
+    amount = terms.amount.quantize(step, ROUND_FLOOR)
+    # Too small to be cut: it goes as it is, and only one may be unresolved at a time.
+    return Mark(amount if amount > 0 else terms.amount, step)

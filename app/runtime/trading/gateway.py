@@ -50,6 +50,7 @@ from app.runtime.trading.limits import (
     BUSY_S,
     POISON_S_MAX,
     RECOVERY_AT_ONCE,
+    RETRY_S,
     TURN_S,
 )
 from app.runtime.trading.port import Silent, VenuePort
@@ -120,7 +121,7 @@ class Gateway:
     async def start(self) -> None:
         """Questions begin; sends come by `do` alone."""
         await self.sync()
-        self._watching = asyncio.create_task(self._watch(), name=f"gateway-{self.venue}")
+        self._watching = asyncio.create_task(self._keep_watch(), name=f"gateway-{self.venue}")
 
     async def stop(self) -> None:
         """What is under way may end; what does not is recovered from its row."""
@@ -414,6 +415,15 @@ class Gateway:
         )
 
     # ------------------------------------------------------------------ until there is proof
+
+    async def _keep_watch(self) -> None:
+        """Whatever a database says to one look, there is another one (H61)."""
+        while True:
+            try:
+                await self._watch()
+            except Exception:
+                log.exception("watch_failed", venue=self.venue)
+            await self._clock.sleep(RETRY_S)
 
     async def _watch(self) -> None:
         """While the lease is here: it alone spends the venue's budget."""

@@ -126,7 +126,9 @@ def reported(order: Order, report: OrderReport | None, evidence: Evidence) -> Or
             )
         return order
     state = report.state
-    if state is OrderState.REJECTED:
+    if state is OrderState.REJECTED and order.state in ORDER_ENDS:
+        state = order.state
+    elif state is OrderState.REJECTED:
         # Refused after its acceptance: nothing traded, or what traded stays (then: cancelled).
         state = OrderState.REJECTED if filled == 0 else OrderState.CANCELLED
     elif state is OrderState.UNKNOWN or ORDER_RANK[state] < ORDER_RANK[order.state]:

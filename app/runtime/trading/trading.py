@@ -39,9 +39,9 @@ from app.runtime.trading.blocks import FEEDS
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.life import Life, Terms
 from app.runtime.trading.limits import ASKED_S_MAX
-from app.runtime.trading.pages import Reading
 from app.runtime.trading.port import VenuePort
 from app.runtime.trading.presence import Presence
+from app.runtime.trading.reading import Reading
 from app.runtime.trading.reconcile import Drift
 from app.runtime.trading.recovery import Recovered
 from app.runtime.trading.rows import cycle_item, cycle_row
