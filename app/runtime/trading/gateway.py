@@ -113,6 +113,8 @@ class Gateway:
         self._failures: dict[str, tuple[int, int]] = {}
         """Errand → how often it failed in a row, and until when its row rests."""
         self._asked_operator: set[tuple[str, str]] = set()
+        self._is_stale = False
+        """A transaction failed: it may have gone through all the same (H25)."""
         self._news = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
 
@@ -226,6 +228,7 @@ class Gateway:
         tries, _ = self._failures.get(key, (0, 0))
         rest_s = min(BACKOFF_S * 2**tries, POISON_S_MAX)
         self._failures[key] = tries + 1, self._clock.at_ns() + round(rest_s * SECOND_NS)
+        self._is_stale = True
         if isinstance(error, outcomes.Contradiction):
             await self._told.halt(f"CONTRADICTION {error}")
 
@@ -425,6 +428,16 @@ class Gateway:
                 log.exception("watch_failed", venue=self.venue)
             await self._clock.sleep(RETRY_S)
 
+    async def _keep_watch(self) -> None:
+        """Whatever a database says to one look, there is another one (H61)."""
+        while True:
+            try:
+                await self._watch()
+            except Exception:
+                log.exception("watch_failed", venue=self.venue)
+                self._is_stale = True
+            await self._clock.sleep(RETRY_S)
+
     async def _watch(self) -> None:
         """While the lease is here: it alone spends the venue's budget."""
         held = self._lease() is not None
@@ -434,8 +447,9 @@ class Gateway:
             if not held:
                 await self._clock.sleep(TURN_S)
                 continue
-            if not held_before:
+            if not held_before or self._is_stale:
                 await self.sync()
+                self._is_stale = False
             now_ns = self._clock.at_ns()
             due_ns = now_ns + round(TURN_S * SECOND_NS)
             for client_id, item in list(self._keeper.open.items()):
