@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 RECONCILING = "RECONCILING"
 DISARMED = "DISARMED"
+OPENING = "OPENING"
+"""A venue that this mode has no books of yet does not say what is there."""
 FEEDS = "FEEDS"
 """The books are not those of the venues that orders would go to."""
 

@@ -94,6 +94,7 @@ class Gateway:
         mode: str,
         owner: str,
         lease: Callable[[], Lease | None],
+        mac_key: bytes | None = None,
     ) -> None:
         self.venue = venue
         self.port = ports[venue]
@@ -107,6 +108,7 @@ class Gateway:
         self._mode = mode
         self._owner = owner
         self._lease = lease
+        self._mac_key = mac_key
         self._keeper = Keeper(venue, ledger, clock, told, mode=mode)
         self._errands = Errands(str(venue), failed=self._failed, done=self._done)
         self._later: dict[str, tuple[int, Command]] = {}
@@ -344,6 +346,7 @@ class Gateway:
             address,
             signed_at_ns=self._clock.at_ns(),
             amount=await self._marked(transfer),
+            mac_key=self._mac_key,
         )
         if isinstance(found, str):
             self._not_claimed(command, found)
@@ -418,15 +421,6 @@ class Gateway:
         )
 
     # ------------------------------------------------------------------ until there is proof
-
-    async def _keep_watch(self) -> None:
-        """Whatever a database says to one look, there is another one (H61)."""
-        while True:
-            try:
-                await self._watch()
-            except Exception:
-                log.exception("watch_failed", venue=self.venue)
-            await self._clock.sleep(RETRY_S)
 
     async def _keep_watch(self) -> None:
         """Whatever a database says to one look, there is another one (H61)."""

@@ -33,7 +33,7 @@ from app.domain.venues import Venue
 from app.ledger import audit, cycles, intents, leases, posting, trading_state
 from app.ledger.queries import Connection
 from app.runtime.trading.auditor import Auditor
-from app.runtime.trading.blocks import DISARMED, RECONCILING, Blocks
+from app.runtime.trading.blocks import DISARMED, OPENING, RECONCILING, Blocks
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.gateway import Gateway
 from app.runtime.trading.leases import CycleLeases, VenueLeases
@@ -62,7 +62,8 @@ class Terms(msgspec.Struct, frozen=True):
 
 
 class Life:
-    """tell(event): to the engine, never from within `take`. seen(view): for pages."""
+    """tell(event): to the engine, never from within `take`. seen(view): for pages. mac_key: of the
+    list of withdrawal addresses."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Life:
         *,
         tell: Callable[[Event], None],
         seen: Callable[[CycleView], None] | None = None,
+        mac_key: bytes | None = None,
     ) -> None:
         self.mode = terms.mode
         self.terms = terms
@@ -97,7 +99,14 @@ class Life:
         )
         self.gateways = {
             venue: Gateway(
-                venue, ports, self.ledger, clock, self, lease=self._lease_of(venue), **words
+                venue,
+                ports,
+                self.ledger,
+                clock,
+                self,
+                lease=self._lease_of(venue),
+                mac_key=mac_key,
+                **words,
             )
             for venue in ports
         }
@@ -109,6 +118,7 @@ class Life:
             mode=terms.mode,
             moving=self._moving,
             changed=self._purses_changed,
+            unopened=lambda is_so: self.blocks.set(OPENING, on=is_so),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -130,8 +140,12 @@ class Life:
         for venue, gateway in self.gateways.items():
             await gateway.stop()
             await self._ports[venue].stop()
-        await self.cycle_leases.release()
-        await self.venue_leases.release()
+        for release in (self.cycle_leases.release, self.venue_leases.release):
+            try:
+                await release()
+            except Exception:
+                # They run out by themselves; only the next process has to wait a little.
+                log.exception("leases_not_released")
 
     async def _recover(self, given: Mapping[Venue, Sequence[Balance]] | None) -> None:
         while True:

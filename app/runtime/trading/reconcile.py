@@ -46,7 +46,11 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 class Reconciler:
-    """moving(venue): assets of intents under way there. changed(purses): after a freeze."""
+    """moving(venue): assets of intents under way there. changed(purses): after a freeze.
+
+    unopened(is_so): whether a venue has no books yet because it does not answer. Nothing may begin
+    until then: what arrived there meanwhile could not be told from what was there before.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Reconciler:
         mode: str,
         moving: Callable[[Venue], frozenset[str]],
         changed: Callable[[Sequence[Purse]], None],
+        unopened: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.looked_at_ns: int | None = None
         self.silent: dict[Venue, str] = {}
@@ -67,6 +72,7 @@ class Reconciler:
         self._mode = mode
         self._moving = moving
         self._changed = changed
+        self._unopened = unopened
         self._drifts: dict[Key, Drift] = {}
 
     def drifts(self) -> tuple[Drift, ...]:
@@ -79,6 +85,7 @@ class Reconciler:
         """
         known = {purse.venue for purse in await self._purses()}
         begun = []
+        waits = False
         for venue, port in self._ports.items():
             if venue in known:
                 continue
@@ -89,9 +96,11 @@ class Reconciler:
                     told = await port.balances()
                 except Silent as silent:
                     self.silent[venue] = silent.reason
+                    waits = True
                     continue
             if await self._ledger.write(_adopt_all, self._mode, venue, _summed(told)):
                 begun.append(venue)
+        self._unopened(waits)
         return begun
 
     async def look(self) -> tuple[Drift, ...]:

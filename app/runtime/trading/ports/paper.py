@@ -152,6 +152,9 @@ class PaperPort:
         return self._passages.withdraw(transfer)
 
     async def withdrawals(self, transfer: Transfer) -> list[WithdrawalReport]:
+        """One that another process sent is known by its row: it has an answer."""
+        if transfer.withdrawal_id is not None and transfer.signed_at_ns is not None:
+            self._passages.restore(transfer)
         return self._passages.withdrawals(transfer, self._clock.at_ns())
 
     async def deposits(self, asset: str, since_ns: int, txid: str | None) -> list[DepositReport]:
