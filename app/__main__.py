@@ -34,6 +34,7 @@ def serve(settings: Settings) -> int:
     from app.ledger.engines import DatabaseUnusable
     from app.runtime import collector, logs, serving
     from app.runtime.work.folders import FolderOccupied, Folders
+    from app.security import master_key
 
     _prepare(settings)
     held = (settings.admin_password, settings.api_token, settings.master_key)
@@ -46,8 +47,12 @@ def serve(settings: Settings) -> int:
         socket = serving.listen(settings.host, settings.port)
         # Looked at here for one clear line; the workbench takes it for good.
         os.close(Folders(settings.data_dir).occupy())
+        if settings.master_key is None:
+            master_key.kept(settings.data_dir)
         asyncio.run(Database.migrate(settings.database_url))
-    except (serving.CannotListen, FolderOccupied, DatabaseUnusable) as reason:
+    except (
+        serving.CannotListen, FolderOccupied, DatabaseUnusable, master_key.Unreadable
+    ) as reason:  # fmt: skip
         raise CannotStart(str(reason)) from reason
 
     from app.main import create_app

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 
+import structlog
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from app import __version__
+from app.domain.problems import Problem
+from app.domain.secret import Secret
 from app.domain.venues import Venue
 from app.exchanges import fx
 from app.exchanges.signing import Keys
@@ -45,8 +48,11 @@ from app.routers.api import settings as settings_api
 from app.routers.api import trading as trading_api
 from app.routers.backtesting import live as backtests_live
 from app.routers.problems import install_problem_handlers, refuse
+from app.runtime import logs
 from app.runtime.accounts import Accounts
-from app.runtime.desk import Dependencies, Desk
+from app.runtime.allow_list import AllowList
+from app.runtime.credentials import Credentials
+from app.runtime.desk import Dependencies, Desk, Safe
 from app.runtime.feeds.demo import drill_keys
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.health import Health, probes
@@ -56,13 +62,18 @@ from app.runtime.market_rows import MarketRows
 from app.runtime.metrics import Metrics
 from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
+from app.runtime.second_factor import SecondFactor
 from app.runtime.streams.hub import Hub
+from app.runtime.trading.arming import Arming
 from app.runtime.trading.presence import Presence
 from app.runtime.trading.trading import Trading
 from app.runtime.trading_policy import TradingPolicies
+from app.runtime.vault import Vault
 from app.runtime.work.workbench import Workbench
+from app.security import master_key
 from app.security.guard import deny_undeclared
 from app.security.middleware import Door, wrap
+from app.security.vault import Keyring
 from app.settings import Settings
 
 # Every address that kimp answers: the JSON API, what runs beside it, the pages.
@@ -106,6 +117,8 @@ LIVE = (
 
 
 DRILL, LIVE_FEEDS = "drill", "live"
+
+log = structlog.get_logger("kimp")
 
 
 class Kimp(FastAPI):
@@ -152,6 +165,7 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     desk = _lay_desk(settings, metrics)
     await desk.accounts.open()
     await desk.work.start()
+    await _open_safe(desk)
     await desk.trading.open()
     await desk.market.start()
     clock = timetable(desk)
@@ -165,6 +179,15 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
         await desk.trading.close()
         await desk.work.stop()
         await desk.db.close()
+
+
+async def _open_safe(desk: Desk) -> None:
+    """A vault that stays shut takes from LIVE what it needs, and from nobody else anything."""
+    await desk.safe.vault.rewrap()
+    try:
+        desk.trading.mac_key = await desk.safe.vault.mac_key()
+    except Problem as reason:
+        log.warning("no_withdrawals", reason=reason.code)
 
 
 def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
@@ -194,21 +217,26 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
     )
     market = _market(settings, db, hub, preferences, trading)
     _join(hub, work, market, metrics)
+    accounts = Accounts(
+        db,
+        mode=settings.mode,
+        public_url=settings.public_url,
+        admin_password=settings.admin_password,
+        api_token=settings.api_token,
+        expel=hub.expel,
+    )
+    safe = _safe(settings, db, accounts, trading)
+    market.stored_keys = safe.credentials.keys
+    safe.credentials.changed = market.keys_changed
     return Desk(
         db=db,
         hub=hub,
         work=work,
-        accounts=Accounts(
-            db,
-            mode=settings.mode,
-            public_url=settings.public_url,
-            admin_password=settings.admin_password,
-            api_token=settings.api_token,
-            expel=hub.expel,
-        ),
+        accounts=accounts,
         preferences=preferences,
         market=market,
         trading=trading,
+        safe=safe,
         health=Health(probes(db, settings.data_dir, work.seats, depended)),
         metrics=metrics,
         dependencies=depended,
@@ -219,6 +247,32 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         data_dir=settings.data_dir,
         started_at_ns=time.time_ns(),
     )
+
+
+def _safe(settings: Settings, db: Database, accounts: Accounts, trading: Trading) -> Safe:
+    master = settings.master_key or master_key.kept(settings.data_dir)
+    given = _given_keys(settings)
+    logs.hide(_secrets(settings, master, given))
+    vault = Vault(db, Keyring(master, settings.master_key_old))
+    second_factor = SecondFactor(db, vault, accounts, mode=settings.mode)
+    allow_list = AllowList(db, trading, second_factor, accounts)
+    return Safe(
+        vault,
+        second_factor,
+        Credentials(vault, second_factor, accounts, given=given, holder=settings.holder),
+        allow_list,
+        Arming(trading, second_factor, allow_list, accounts),
+    )
+
+
+def _secrets(settings: Settings, master: Secret, given: Mapping[Venue, Keys]) -> Iterator[Secret]:
+    """What no line of the log may hold, whoever starts this app."""
+    own = (settings.admin_password, settings.api_token, settings.master_key_old, master)
+    yield from (each for each in own if each is not None)
+    for keys in given.values():
+        yield from (Secret(keys.access), keys.secret)
+        if keys.passphrase is not None:
+            yield keys.passphrase
 
 
 def _market(
@@ -262,7 +316,12 @@ def outside(settings: Settings) -> Outside:
 
 def _keys(settings: Settings) -> dict[Venue, Keys]:
     """Of the environment; in a drill the simulator's test keys, where it gives none."""
-    found = drill_keys(settings.holder) if settings.mode == DRILL else {}
+    own = drill_keys(settings.holder) if settings.mode == DRILL else {}
+    return own | _given_keys(settings)
+
+
+def _given_keys(settings: Settings) -> dict[Venue, Keys]:
+    found: dict[Venue, Keys] = {}
     for venue, each in settings.venue_settings.items():
         if each.api_key is not None and each.api_secret is not None:
             found[venue] = Keys(

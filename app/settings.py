@@ -73,6 +73,7 @@ class Settings:
     venue_settings: Mapping[Venue, VenueSettings]
     unknown: tuple[str, ...]
     holder: Receiver | None = None
+    master_key_old: Secret | None = None
 
 
 def load(environ: Mapping[str, str], folder: Path | None = None) -> Settings:
@@ -110,7 +111,8 @@ def _read(read: _Reader, env: Environment) -> Settings:
         venues=tuple(Venue(name) for name in read.several("VENUES", tuple(Venue)) or tuple(Venue)),
         admin_password=read.secret("ADMIN_PASSWORD", _password, "at least 12 characters"),
         api_token=read.secret("API_TOKEN", _api_token, "32 to 256 printable characters"),
-        master_key=_master_key(read),
+        master_key=_master_key(read, "MASTER_KEY"),
+        master_key_old=_master_key(read, "MASTER_KEY_OLD"),
         public_url=public_url or f"http://127.0.0.1:{port}",
         trusted_proxies=read.listed("TRUSTED_PROXIES", _network, "IP addresses or networks"),
         fx_urls=read.listed("FX_URLS", _url("http", "https"), "http or https URLs"),
@@ -250,25 +252,25 @@ def _holder(read: _Reader) -> Receiver | None:
     return Receiver(name_ko, name_en, kind == "corporation")
 
 
-def _master_key(read: _Reader) -> Secret | None:
+def _master_key(read: _Reader, name: str) -> Secret | None:
     allowed = "base64 of 32 bytes (openssl rand -base64 32)"
-    key = read.secret("MASTER_KEY", _key_text, allowed)
-    path = read.text("MASTER_KEY_FILE")
+    key = read.secret(name, _key_text, allowed)
+    path = read.text(f"{name}_FILE")
     if path is None:
         return key
     if key is not None:
-        raise SettingsError("KIMP_MASTER_KEY and KIMP_MASTER_KEY_FILE are both set: keep one")
+        raise SettingsError(f"KIMP_{name} and KIMP_{name}_FILE are both set: keep one")
     file = Path(path).expanduser()
     if not file.is_file():
-        raise SettingsError(f"KIMP_MASTER_KEY_FILE={path} is not allowed: no such file")
+        raise SettingsError(f"KIMP_{name}_FILE={path} is not allowed: no such file")
     if file.stat().st_mode & 0o077:
         raise SettingsError(
-            f"KIMP_MASTER_KEY_FILE={path} is not allowed: others may read it (chmod 600 {path})"
+            f"KIMP_{name}_FILE={path} is not allowed: others may read it (chmod 600 {path})"
         )
     try:
         return Secret(_key_text(file.read_text().strip()))
     except ValueError:
-        raise SettingsError(f"KIMP_MASTER_KEY_FILE={path} must hold {allowed}") from None
+        raise SettingsError(f"KIMP_{name}_FILE={path} must hold {allowed}") from None
 
 
 def _key_text(text: str) -> str:

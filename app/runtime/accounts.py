@@ -86,7 +86,7 @@ class Accounts:
         )
         self._admin_exists = True
         if made is not None:
-            await self._record(made.name, Visitor("environment", ""), "setup", "ok")
+            await self.record(made.name, Visitor("environment", ""), "setup", "ok")
 
     async def sweep(self) -> None:
         """By the timetable: forget sessions and tries whose time is over."""
@@ -112,18 +112,18 @@ class Accounts:
         errors = (*_name_errors(name), *_password_errors(password, name))
         if errors:
             raise Problem("invalid_fields", errors=errors)
-        await self._count_try("setup", visitor)
+        await self.count_try("setup", visitor)
         hashed = await self._passwords.hashed(password)
         spent = tokens.digest(codes.normal(code))
         user = await self._db.write(
             ledger.create_first_admin, spent, name, hashed, ALL, self._clock()
         )
         if user is None:
-            await self._record(name, visitor, "setup", "refused")
+            await self.record(name, visitor, "setup", "refused")
             minutes = limits.SETUP_CODE_LIFE_S // 60
             raise Problem("setup_code_wrong", values={"minutes": minutes})
         self._admin_exists = True
-        await self._record(name, visitor, "setup", "ok")
+        await self.record(name, visitor, "setup", "ok")
         return await self._open_session(user, visitor, "setup")
 
     async def _new_code(self) -> None:
@@ -141,16 +141,16 @@ class Accounts:
     async def sign_in(self, name: str, password: str, visitor: Visitor) -> str:
         """The session for the cookie. Unknown names take the same work as wrong passwords."""
         name = folded(name)
-        await self._count_try(name, visitor)
+        await self.count_try(name, visitor)
         user = await self._db.read(ledger.user_by_name, name)
         stored = user.password_hash if user else None
         if not await self._passwords.matches(stored, password) or user is None:
-            await self._record(name, visitor, "login", "refused")
+            await self.record(name, visitor, "login", "refused")
             raise _bad_credentials()
         if self._passwords.outdated(user.password_hash):
             hashed = await self._passwords.hashed(password)
             await self._db.write(ledger.set_password_hash, user.id, hashed, self._clock())
-        await self._record(name, visitor, "login", "ok")
+        await self.record(name, visitor, "login", "ok")
         return await self._open_session(user, visitor, name)
 
     async def sign_out(self, principal: Principal, visitor: Visitor) -> None:
@@ -158,17 +158,13 @@ class Accounts:
         assert principal.session_id is not None
         await self._db.write(ledger.delete_session_by_id, principal.user_id, principal.session_id)
         self._expel(principal.key)
-        await self._record(principal.name, visitor, "logout", "ok")
+        await self.record(principal.name, visitor, "logout", "ok")
 
     async def change_password(
         self, principal: Principal, current: str, new: str, visitor: Visitor
     ) -> str:
         """Every session of the person ends; the answer is a new one for this browser's cookie."""
-        user = await self._person(principal)
-        await self._count_try(user.name, visitor)
-        if not await self._passwords.matches(user.password_hash, current):
-            await self._record(user.name, visitor, "password", "refused")
-            raise _bad_credentials()
+        user = await self.prove_password(principal, current, visitor)
         errors = _password_errors(new, user.name)
         if errors:
             raise Problem("invalid_fields", errors=errors)
@@ -176,20 +172,39 @@ class Accounts:
         ended = await self._db.write(admission.replace_password, user.id, hashed, self._clock())
         for session in ended:
             self._expel(session_key(session.id))
-        await self._record(user.name, visitor, "password", "ok")
+        await self.record(user.name, visitor, "password", "ok")
         return await self._open_session(user, visitor, user.name)
 
-    async def reset_password(self, name: str, new: str) -> None:
-        """By whoever runs this machine, without the old one. Every session of the person ends."""
+    async def prove_password(
+        self, principal: Principal, password: str, visitor: Visitor
+    ) -> UserRow:
+        """The person, where the password is theirs. The try counts until `forget_tries`."""
+        user = await self._person(principal)
+        await self.count_try(user.name, visitor)
+        if not await self._passwords.matches(user.password_hash, password):
+            await self.record(user.name, visitor, "password", "refused")
+            raise _bad_credentials()
+        return user
+
+    async def forget_tries(self, name: str, visitor: Visitor) -> None:
+        await self._db.write(ledger.clear_attempts, _subject(name, visitor))
+
+    async def called(self, name: str) -> UserRow:
+        """Problem not_found."""
         user = await self._db.read(ledger.user_by_name, folded(name))
         if user is None:
             raise Problem("not_found")
+        return user
+
+    async def reset_password(self, name: str, new: str) -> None:
+        """By whoever runs this machine, without the old one. Every session of the person ends."""
+        user = await self.called(name)
         errors = _password_errors(new, user.name)
         if errors:
             raise Problem("invalid_fields", errors=errors)
         hashed = await self._passwords.hashed(new)
         await self._db.write(admission.replace_password, user.id, hashed, self._clock())
-        await self._record(user.name, Visitor("terminal", ""), "password", "ok")
+        await self.record(user.name, Visitor("terminal", ""), "password", "ok")
 
     # Sessions
 
@@ -204,7 +219,7 @@ class Accounts:
         if not await self._db.write(ledger.delete_session_by_id, user.id, session_id):
             raise Problem("not_found")
         self._expel(session_key(session_id))
-        await self._record(user.name, visitor, "session_end", "ok", str(session_id))
+        await self.record(user.name, visitor, "session_end", "ok", str(session_id))
 
     async def end_other_sessions(self, principal: Principal, visitor: Visitor) -> None:
         for session in await self.sessions(principal):
@@ -244,7 +259,7 @@ class Accounts:
             expires_at_ns=None if days is None else now_ns + days * DAY_NS,
         )
         told = f"{row.id} {name}: {', '.join(scopes)}"
-        await self._record(principal.name, visitor, "token_create", "ok", told)
+        await self.record(principal.name, visitor, "token_create", "ok", told)
         return row, minted.text
 
     async def revoke_token(self, principal: Principal, token_id: str, visitor: Visitor) -> None:
@@ -252,7 +267,7 @@ class Accounts:
         if not await self._db.write(ledger.revoke_token, token_id, self._clock()):
             raise Problem("not_found")
         self._expel(token_key(token_id))
-        await self._record(principal.name, visitor, "token_revoke", "ok", token_id)
+        await self.record(principal.name, visitor, "token_revoke", "ok", token_id)
 
     # The audit trail
 
@@ -313,7 +328,7 @@ class Accounts:
 
     async def _open_session(self, user: UserRow, visitor: Visitor, tried: str) -> str:
         cookie, now_ns = tokens.random_token(), self._clock()
-        await self._db.write(ledger.clear_attempts, _subject(tried, visitor))
+        await self.forget_tries(tried, visitor)
         await self._db.write(
             admission.open_session,
             sessions_max=limits.SESSIONS_PER_USER_MAX,
@@ -328,20 +343,21 @@ class Accounts:
         )
         return cookie
 
-    async def _count_try(self, name: str, visitor: Visitor) -> None:
+    async def count_try(self, name: str, visitor: Visitor) -> None:
         """Counts before the password is looked at: tries at the same time count as well."""
         subject, now_ns = _subject(name, visitor), self._clock()
         wait_ns = await self._db.write(admission.take_turn, subject, now_ns, LOGIN_TURNS)
         if wait_ns is not None:
             wait_s = wait_ns // SECOND_NS
-            await self._record(name, visitor, "login", "limited")
+            await self.record(name, visitor, "login", "limited")
             raise Problem(
                 "too_many_attempts", values={"retry_after_s": wait_s}, retry_after_s=wait_s
             )
 
-    async def _record(
+    async def record(
         self, actor: str, visitor: Visitor, action: str, result: str, detail: str = ""
     ) -> None:
+        """To the audit trail and the log."""
         actor = "".join(letter if letter.isprintable() else "?" for letter in actor)
         log.info(action, actor=actor, ip=visitor.ip, result=result, detail=detail)
         at_ns = self._clock()

@@ -11,12 +11,17 @@ from starlette.requests import HTTPConnection
 if TYPE_CHECKING:
     from app.ledger.database import Database
     from app.runtime.accounts import Accounts
+    from app.runtime.allow_list import AllowList
+    from app.runtime.credentials import Credentials
     from app.runtime.health import Health
     from app.runtime.market import Market
     from app.runtime.metrics import Metrics
     from app.runtime.preferences import Preferences
+    from app.runtime.second_factor import SecondFactor
     from app.runtime.streams.hub import Hub
+    from app.runtime.trading.arming import Arming
     from app.runtime.trading.trading import Trading
+    from app.runtime.vault import Vault
     from app.runtime.work.workbench import Workbench
 
 
@@ -31,6 +36,17 @@ class Dependencies:
 
 
 @dataclass(frozen=True, slots=True)
+class Safe:
+    """What real money hangs on."""
+
+    vault: Vault
+    second_factor: SecondFactor
+    credentials: Credentials
+    allow_list: AllowList
+    arming: Arming
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """mode: paper | live | drill."""
 
@@ -42,6 +58,7 @@ class Desk:
     health: Health
     market: Market
     trading: Trading
+    safe: Safe
     metrics: Metrics
     dependencies: Dependencies
     mode: str

@@ -44,6 +44,18 @@ QUIET = {
 
 Event = MutableMapping[str, Any]
 
+_hidden_values: set[str] = set()
+_hiding: list[HideValues] = []
+
+
+def hide(secrets: Iterable[Secret]) -> None:
+    """From now on no line of this process holds these values either."""
+    new = {secret.reveal() for secret in secrets} - _hidden_values
+    if new:
+        _hidden_values.update(new)
+        for each in _hiding:
+            each.learn(_hidden_values)
+
 
 def set_up(
     style: str,
@@ -56,7 +68,9 @@ def set_up(
 
     secrets: values that are hidden wherever they turn up, in messages and tracebacks too.
     """
-    values = [secret.reveal() for secret in secrets]
+    hide(secrets)
+    hiding = HideValues(_hidden_values)
+    _hiding[:] = [hiding]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -78,7 +92,7 @@ def set_up(
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 as_json if style == "json" else as_text,
-                cast("Processor", HideValues(values)),
+                cast("Processor", hiding),
             ],
         )
     )
@@ -114,6 +128,11 @@ class HideValues:
     """Hides registered values and issued tokens in the finished line, also as JSON writes them."""
 
     def __init__(self, values: Iterable[str]) -> None:
+        self.learn(values)
+
+    def learn(self, values: Iterable[str]) -> None:
+        """These instead of those before. Of a value with several lines each line counts too."""
+        values = {part for value in values for part in (value, *value.splitlines())}
         long_enough = {value for value in values if len(value) >= SECRET_LENGTH_MIN}
         spelt = long_enough | {_quoted(value)[1:-1] for value in long_enough}
         ordered = sorted(spelt, key=len, reverse=True)

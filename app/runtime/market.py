@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,6 +124,8 @@ class Market:
         self.policies = policies
         self.latency = latency
         self.outside = outside
+        self.stored_keys: Callable[[], Awaitable[Mapping[Venue, Keys]]] | None = None
+        """Keys that Settings has, with those of the environment."""
         self.started_at_ns = time.time_ns()
         self._db = db
         self._hub = hub
@@ -242,7 +244,7 @@ class Market:
             self._take,
             exchanges={venue: EXCHANGES[venue] for venue in outside.venues},
             endpoints=_of(outside.venues, outside.endpoints if demo is None else demo.endpoints),
-            keys=outside.keys if demo is None else demo.keys,
+            keys=await self._keys() if demo is None else demo.keys,
             fx_urls=outside.fx_urls if demo is None else demo.fx_urls,
             channels=await self.policies.channels(),
         )
@@ -262,6 +264,16 @@ class Market:
         session.take(PolicyChanged(time.time_ns(), policy))
         await line.start()
         await self.trading.begin(await self._joined(feeds, engine, session, line), feeds)
+
+    async def _keys(self) -> Mapping[Venue, Keys]:
+        """The environment's win over those that are stored, and those over a drill's own."""
+        stored = {} if self.stored_keys is None else await self.stored_keys()
+        return {**self.outside.keys, **stored}
+
+    async def keys_changed(self) -> None:
+        """Somebody changed the keys of an account: begin anew with them."""
+        if self.feeds == "live":
+            await self._turn(self.feeds)
 
     async def _joined(self, feeds: str, engine: Engine, session: Session, line: Feeds) -> Joined:
         """What trading needs of this life. Only PAPER may trade on the demo's books."""

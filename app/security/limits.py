@@ -14,6 +14,9 @@ SEEN_EVERY_S = 60  # last use is written at most this often
 SESSIONS_PER_USER_MAX = 50  # the oldest go first
 
 SETUP_CODE_LIFE_S = 15 * 60
+ENROLMENT_LIFE_S = 10 * 60  # a second factor that was begun and not confirmed
+ARM_TICKET_LIFE_S = 60
+ARM_HOURS_MAX = 12
 
 USER_NAME_LENGTH_MAX = 64
 PASSWORD_LENGTH_MIN = 12

@@ -22,6 +22,7 @@ class Unreadable(Exception):
 
 def kept(data_dir: Path) -> Secret:
     """The data folder's own key, made at the first start, for its owner only. Raises Unreadable."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = data_dir / FILE
     if not path.exists():
         _make(path)

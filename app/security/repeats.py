@@ -18,8 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.security.csrf import SAFE_METHODS
 
 FIELD = "once"
-KEPT_MAX = 200
-ANSWER_BYTES_MAX = 1 << 16
+KEPT_MAX = 100
+ANSWER_BYTES_MAX = 256 * 1024
 _MEMORY, _KEY = "repeats", "repeat_key"
 
 

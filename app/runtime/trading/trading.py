@@ -26,12 +26,20 @@ from app.domain.facts import Command, Fact
 from app.domain.orders import Balance
 from app.domain.problems import Problem
 from app.domain.times import SECOND_NS
-from app.domain.trading import BreakerRow, LimitRow, Purse, TradingPolicy, TradingState
+from app.domain.trading import (
+    BreakerRow,
+    LimitRow,
+    Purse,
+    RebalanceRow,
+    TradingPolicy,
+    TradingState,
+)
+from app.domain.transfers import DepositAddress
 from app.domain.venues import Venue
 from app.engine.core import Engine
 from app.engine.execution.portfolio import Equity
 from app.exchanges.accounts.contract import Rules
-from app.ledger import cycles, days, leases, posting, trading_queries, trading_state
+from app.ledger import clock, cycles, days, leases, posting, trading_queries, trading_state
 from app.ledger.database import Database
 from app.ledger.queries import Connection
 from app.runtime.streams.hub import Hub
@@ -39,7 +47,7 @@ from app.runtime.trading.blocks import FEEDS
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.life import Life, Terms
 from app.runtime.trading.limits import ASKED_S_MAX
-from app.runtime.trading.port import VenuePort
+from app.runtime.trading.port import Silent, VenuePort
 from app.runtime.trading.presence import Presence
 from app.runtime.trading.reading import Reading
 from app.runtime.trading.reconcile import Drift
@@ -50,7 +58,7 @@ from app.runtime.trading_policy import TradingPolicies
 
 log = structlog.get_logger("kimp.trading")
 
-LIVE = "live"
+PAPER = "paper"
 ACTIONS = ("retry", "compensate", "close")
 SLOTS_KEPT_S = 7 * 86_400
 ENDED_TOLD_MAX = 100
@@ -107,6 +115,8 @@ class Trading:
     ) -> None:
         self.mode = mode
         self.policies = policies
+        self.mac_key: bytes | None = None
+        """Of the list of withdrawal addresses; without it LIVE withdraws nothing."""
         self.life: Life | None = None
         self.feeds = "off"
         self.reading = Reading(db, mode, self._value)
@@ -155,7 +165,13 @@ class Trading:
             dead=dead,
         )
         self.life = Life(
-            self._db, joined.clock, joined.ports, terms, tell=joined.tell, seen=self._seen
+            self._db,
+            joined.clock,
+            joined.ports,
+            terms,
+            tell=joined.tell,
+            seen=self._seen,
+            mac_key=self.mac_key,
         )
         if joined.block is not None:
             self.life.blocks.set(joined.block, on=True)
@@ -258,6 +274,38 @@ class Trading:
         await self._told(row)
         return await self.engine()
 
+    async def arm(self, hours: float, version: int, *, by: str) -> EngineRow:
+        """LIVE may send for so long, unless its state is another one than was shown: a kill that
+        came in between stands. Problem engine_killed, conflict."""
+        row = await self._db.write(_arm, self.mode, hours, version, by)
+        await self._told(row)
+        return await self.engine()
+
+    async def disarm(self, *, by: str) -> EngineRow:
+        """Nothing new is sent; cancels, questions and postings go on."""
+        row = await self._db.write(trading_state.disarm, self.mode, by, "")
+        await self._told(row)
+        return await self.engine()
+
+    async def deposit_address(
+        self, venue: Venue, asset: str, network: str
+    ) -> DepositAddress | None:
+        """The venue's own word, now; None where this process does not speak to it, or it is
+        silent."""
+        joined = self._joined
+        port = None if joined is None else joined.ports.get(venue)
+        if port is None or self.mode == PAPER:
+            return None
+        try:
+            found = await port.address(asset, network)
+        except Silent:
+            return None
+        return found if isinstance(found, DepositAddress) else None
+
+    def venues(self) -> tuple[Venue, ...]:
+        """Whose accounts this process trades with."""
+        return () if self._joined is None else tuple(self._joined.ports)
+
     async def _told(self, row: StateRow) -> None:
         log.info("trading_state", state=row.state, killed=row.killed, by=row.by)
         if self.life is not None:
@@ -355,12 +403,28 @@ class Trading:
         joined = self._joined
         return () if joined is None else joined.engine.trading.risk.breakers(joined.clock.at_ns())
 
+    def rebalance(self) -> tuple[RebalanceRow, ...]:
+        """What would even out the venues; empty while no engine runs."""
+        joined = self._joined
+        return () if joined is None else joined.engine.trading.rebalance()
+
 
 def _snapshot(conn: Connection, mode: str, owner: str, at_ns: int, equity: Equity) -> None:
     """One of several processes writes it."""
     trading_state.set_capital(conn, mode, equity.krw)
     if leases.claim_slot(conn, f"snapshot:{mode}", str(at_ns // SNAPSHOT_NS), owner):
         trading_queries.write_snapshot(conn, mode, equity.krw)
+
+
+def _arm(conn: Connection, mode: str, hours: float, version: int, by: str) -> StateRow:
+    """What it raises undoes it."""
+    until_ns = clock.now_ns(conn) + round(hours * 3_600 * SECOND_NS)
+    row = trading_state.arm(conn, mode, until_ns, by)
+    if row.killed:
+        raise Problem("engine_killed")
+    if row.version != version + 1:
+        raise Problem("conflict", values={"reason": f"version {row.version - 1}"})
+    return row
 
 
 LIVES_TOLD_MAX = 64

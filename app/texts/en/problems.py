@@ -32,6 +32,41 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Nothing of this request was kept. The log has it under its request id.",
     ),
     "not_ready": ("Not ready yet", "kimp is starting or a part it needs is down. See System."),
+    # people and secrets
+    "session_only": (
+        "Only a signed-in person may do this",
+        "No token can do it, whatever its scopes. Sign in and use the page.",
+    ),
+    "code_wrong": (
+        "The code is wrong or was used already",
+        "Nothing was done. Each code is good once; wait for the next one.",
+    ),
+    "second_factor_missing": (
+        "A second factor is needed",
+        "Set one up in Settings first: this needs a code of your telephone.",
+    ),
+    "nothing_begun": (
+        "There is nothing to confirm",
+        "It was begun too long ago, or in another browser. Begin again.",
+    ),
+    "vault_shut": (
+        "The stored secrets do not open",
+        "This master key did not seal them, or they were changed. See System and doctor.",
+    ),
+    "address_unlike": (
+        "The exchange names another address",
+        "Its own deposit address for {asset} on {network} is {address}, tag {tag}.",
+    ),
+    "addresses_tampered": (
+        "The list of withdrawal addresses was changed from outside",
+        "Nothing is withdrawn until somebody has looked at the database.",
+    ),
+    "not_live": ("There is nothing to arm", "Only KIMP_MODE=live is armed."),
+    "ticket_over": (
+        "The arm ticket is over",
+        "It is good for {seconds} seconds, once, in the browser that asked for it.",
+    ),
+    "phrase_wrong": ("The phrase is not the one shown", "Nothing was armed. Type: {phrase}"),
     # ledger
     "name_taken": ("This name is taken", "There is already an account called {name}."),
     "dataset_in_use": (
