@@ -205,12 +205,16 @@ class Scene:
         transfers: Iterable[NewTransfer] = (),
         reason: str = "",
         actor: str = "engine",
+        keeps_reason: bool = False,
         **fields: Any,
     ) -> Turn:
-        """A decision on this version of the cycle, with the commands that send what it plans."""
+        """A decision on this version of the cycle, with the commands that send what it plans.
+
+        reason: of the moves, and of the cycle unless it keeps why it failed before.
+        """
         new_orders, new_transfers = tuple(orders), tuple(transfers)
         cycle = self.cycle
-        if reason:
+        if reason and not keeps_reason:
             fields["reason"] = reason
         decision = Decision(
             cycle_id=cycle.id,

@@ -203,6 +203,7 @@ def test_what_arrives_late_goes_home_at_the_next_try() -> None:
     world.arrive(world.view().transfers[0].client_id)
     world.until(S.COMPLETED, seconds=900)
     assert world.cycle().attempts == 1
+    assert world.cycle().reason == "TRANSFER_LATE", "why it failed is kept"
 
 
 def test_delays_double_and_differ_by_name_alone() -> None:
