@@ -11,6 +11,9 @@ from app.domain.markets import Side
 ZERO, ONE, BPS = Decimal(0), Decimal(1), Decimal(10_000)
 LOT_ELSE = Decimal("1e-8")
 """Where a venue does not say its lot: no venue takes more decimals."""
+COIN_STEP = Decimal("1e-6")
+"""Of a transfer's amount: several venues take no more of a token. What it cuts off stays where it
+is: of the dearest coin less than the price of a cup of coffee."""
 Level = tuple[Decimal, Decimal]
 """Price and quantity."""
 
@@ -112,9 +115,3 @@ def spend(levels: Sequence[Level], money: Decimal) -> Walked | None:
 def depth(levels: Sequence[Level]) -> Decimal:
     """All of the base that these levels show."""
     return sum((held for _, held in levels), ZERO)
-
-
-def coin_step(price_krw: Decimal | None) -> Decimal:
-    """Of a transfer's amount: 10⁻⁶, which every chain that we use carries; of dear coins 10⁻⁸."""
-    dear = price_krw is not None and price_krw >= 100_000
-    return Decimal("1e-8") if dear else Decimal("1e-6")

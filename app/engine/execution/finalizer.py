@@ -22,10 +22,10 @@ from app.domain.markets import Instrument, Side
 from app.domain.venues import Venue
 from app.engine.execution.amounts import (
     BPS,
+    COIN_STEP,
     ONE,
     ZERO,
     Grid,
-    coin_step,
     floor,
     lots,
     spend,
@@ -255,7 +255,7 @@ class Ways:
             yield purse, None
             return
         for link in self._sight.links(purse.asset, purse.venue, home):
-            amount = arriving(purse.amount, link, self._sight.price(purse.asset))
+            amount = arriving(purse.amount, link)
             if amount is not None:
                 hop = Hop(purse.asset, purse.venue, home, link, amount)
                 yield Purse(home, purse.asset, amount, (*purse.stages, hop)), link
@@ -269,9 +269,9 @@ class Ways:
         return book, grid, fee, traits
 
 
-def arriving(amount: Decimal, link: Link, price_krw: Decimal | None) -> Decimal | None:
+def arriving(amount: Decimal, link: Link) -> Decimal | None:
     """What of an amount arrives by a network; None: it does not take so little."""
-    arrives = floor(amount - link.fee, coin_step(price_krw))
+    arrives = floor(amount - link.fee, COIN_STEP)
     if arrives <= ZERO or (link.minimum is not None and arrives < link.minimum):
         return None
     return arrives

@@ -114,7 +114,7 @@ def _onward(scene: Scene, *moves: CycleState) -> Answer:
         until_ns = scene.since_entered(scene.policy.hold_s_max)
         late = scene.at_ns >= until_ns
         return turn_back(scene, "WALLET_CLOSED") if late else scene.pause()
-    amount = arriving(here, link, scene.sight.price(base))
+    amount = arriving(here, link)
     if amount is None or not _worth_going(scene, amount):
         return turn_back(scene, "LEG1_PARTIAL", *moves)
     hop = Hop(base, plan.buy.venue, plan.sell.venue, link, amount)

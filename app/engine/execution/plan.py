@@ -246,7 +246,7 @@ def _transfer(
     link = _link(sight, asked, received)
     if link is None:
         return Refused("WALLET_CLOSED", asked.base, "open", "word")
-    arrives = arriving(received, link, sight.price(asked.base))
+    arrives = arriving(received, link)
     sold = None if arrives is None else _sell(sell, arrives)
     if sold is None:
         return Refused("MINIMUM", float(received), float(link.minimum or link.fee), "base")

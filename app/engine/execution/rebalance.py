@@ -87,10 +87,10 @@ def _row(
     links = [
         (score(link, amount), link)
         for link in sight.links(asset, sender, receiver)
-        if arriving(amount, link, price) is not None
+        if arriving(amount, link) is not None
     ]
     best = max(links, key=lambda each: (each[0], each[1].chain), default=None)
-    arrives = None if best is None else arriving(amount, best[1], price)
+    arrives = None if best is None else arriving(amount, best[1])
     return RebalanceRow(
         id=f"{asset}:{sender.value}-{receiver.value}",
         asset=asset,

@@ -137,8 +137,7 @@ def every_way(sight: TableSight, held: Holding, home: Home) -> list[tuple[Decima
                     carriers.append((coin, got))
         for coin, quantity in carriers:
             for link in sight.links(coin, here, home.venue):
-                step = D("1e-8") if sight.prices[coin] >= 100_000 else D("1e-6")
-                arrives = floor(quantity - link.fee, step)
+                arrives = floor(quantity - link.fee, D("1e-6"))
                 if arrives <= 0 or (link.minimum is not None and arrives < link.minimum):
                     continue
                 end: Decimal | None = arrives
