@@ -42,7 +42,9 @@ from app.routers import backtests as backtest_pages
 from app.routers import settings as settings_page
 from app.routers import studies as study_pages
 from app.routers import tools as tools_page
+from app.routers.api import arming as arming_api
 from app.routers.api import backtests, datasets, docs, fees, identity, studies, tokens, tools
+from app.routers.api import credentials as credentials_api
 from app.routers.api import live as live_api
 from app.routers.api import settings as settings_api
 from app.routers.api import trading as trading_api
@@ -84,6 +86,8 @@ ROUTERS = {
     "api.settings": settings_api.router,
     "api.live": live_api.router,
     "api.trading": trading_api.router,
+    "api.arming": arming_api.router,
+    "api.credentials": credentials_api.router,
     "api.identity": identity.router,
     "api.fees": fees.router,
     "api.tools": tools.router,

@@ -23,7 +23,9 @@ from app.security.repeats import Repeated
 
 MEDIA_TYPE = "application/problem+json"
 VALUE_LENGTH_MAX = 200
-SECRET_FIELDS = frozenset({"password", "current", "new", "code", "csrf"})
+SECRET_FIELDS = frozenset({
+    "password", "current", "new", "code", "csrf", "api_key", "api_secret", "api_passphrase",
+})  # fmt: skip
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,6 @@ from app.security import master_key
 
 NONCE_BYTES = 12
 KEK_ID_CHARS = 16
-WRAPPED = "key"
 
 
 class Sealed(Exception):
@@ -64,7 +63,7 @@ class Keyring:
         credential_id: str | None = None,
     ) -> SealedRow:
         """credential_id: of the row that it takes the place of; a new row has a new one."""
-        assert "|" not in f"{venue}{account}{''.join(fields)}", "the mark between places"
+        assert not set("|<") & set(f"{venue}{account}{''.join(fields)}"), "the marks of places"
         row = SealedRow(
             credential_id or secrets.token_hex(8), venue, account, version, "", "", {}, at_ns, by
         )
@@ -91,19 +90,19 @@ class Keyring:
     def _wrapped(self, row: SealedRow, key: bytes) -> SealedRow:
         """Bound to the name of what wraps it as well."""
         named = replace(row, kek_id=self._now.id)
-        return replace(named, wrapped_key=_shut(self._now.cipher, key, _place(named, WRAPPED)))
+        return replace(
+            named, wrapped_key=_shut(self._now.cipher, key, _place(named, f"<{named.kek_id}>"))
+        )
 
     def _key(self, row: SealedRow) -> bytes:
         kek = self._known.get(row.kek_id)
         if kek is None:
             raise Sealed(f"master key {row.kek_id} is not here")
-        return _unshut(kek.cipher, row.wrapped_key, _place(row, WRAPPED))
+        return _unshut(kek.cipher, row.wrapped_key, _place(row, f"<{row.kek_id}>"))
 
 
 def _place(row: SealedRow, field: str) -> bytes:
-    """What a sealed text is bound to. `field` of a wrapped key also tells what wraps it."""
-    if field == WRAPPED:
-        field = f"{WRAPPED}:{row.kek_id}"
+    """What a sealed text is bound to; of a wrapped key, `field` tells what wraps it."""
     parts = (row.venue, row.account, field, row.credential_id, str(row.version))
     return "|".join(parts).encode()
 

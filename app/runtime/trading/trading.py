@@ -366,7 +366,7 @@ class Trading:
             mode=self.mode,
             state=row.state,
             killed=row.killed,
-            armed_until_ns=row.armed_until_ns,
+            armed_until_ns=_still(row.armed_until_ns),
             blocked=(FEEDS,) if life is None else life.blocks.all(),
             running=life is not None,
             feeds=self.feeds if life is not None else "off",
@@ -414,6 +414,11 @@ def _snapshot(conn: Connection, mode: str, owner: str, at_ns: int, equity: Equit
     trading_state.set_capital(conn, mode, equity.krw)
     if leases.claim_slot(conn, f"snapshot:{mode}", str(at_ns // SNAPSHOT_NS), owner):
         trading_queries.write_snapshot(conn, mode, equity.krw)
+
+
+def _still(until_ns: int | None) -> int | None:
+    """An arming that has run out is none."""
+    return until_ns if until_ns is not None and until_ns > time.time_ns() else None
 
 
 def _arm(conn: Connection, mode: str, hours: float, version: int, by: str) -> StateRow:
