@@ -9,6 +9,7 @@ decides: it may be somebody's own deposit (H36, H67), which `accept` takes into 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
@@ -84,29 +85,34 @@ class Reconciler:
         given: what venues of paper begin with. A venue that does not answer begins later.
         """
         known = {purse.venue for purse in await self._purses()}
-        begun = []
-        waits = False
-        for venue, port in self._ports.items():
-            if venue in known:
-                continue
-            if given is not None:
-                told: Sequence[Balance] = given.get(venue, ())
-            else:
-                try:
-                    told = await port.balances()
-                except Silent as silent:
-                    self.silent[venue] = silent.reason
-                    waits = True
-                    continue
-            if await self._ledger.write(_adopt_all, self._mode, venue, _summed(told)):
-                begun.append(venue)
+        new = [venue for venue in self._ports if venue not in known]
+        async with asyncio.TaskGroup() as group:
+            begins = [group.create_task(self._begin(venue, given)) for venue in new]
+        begun = [venue for venue, task in zip(new, begins, strict=True) if task.result()]
+        waits = any(task.result() is None for task in begins)
         self._unopened(waits)
         return begun
 
+    async def _begin(
+        self, venue: Venue, given: Mapping[Venue, Sequence[Balance]] | None
+    ) -> bool | None:
+        """None: it does not answer."""
+        if given is not None:
+            told: Sequence[Balance] = given.get(venue, ())
+        else:
+            try:
+                told = await self._ports[venue].balances()
+            except Silent as silent:
+                self.silent[venue] = silent.reason
+                return None
+        return await self._ledger.write(_adopt_all, self._mode, venue, _summed(told))
+
     async def look(self) -> tuple[Drift, ...]:
-        """Every venue once; one that does not answer keeps what was known of it."""
-        for venue, port in self._ports.items():
-            await self._look_at(venue, port)
+        """Every venue once, all at the same time: a start waits for the slowest, not for nine.
+        One that does not answer keeps what was known of it."""
+        async with asyncio.TaskGroup() as group:
+            for venue, port in self._ports.items():
+                group.create_task(self._look_at(venue, port))
         self.looked_at_ns = self._clock.at_ns()
         return self.drifts()
 
