@@ -434,16 +434,17 @@ class Gateway:
 
     async def _watch(self) -> None:
         """While the lease is here: it alone spends the venue's budget."""
-        held = self._lease() is not None
+        lease = self._lease()
         while True:
             self._news.clear()
-            held_before, held = held, self._lease() is not None
-            if not held:
+            before, lease = lease, self._lease()
+            if lease is None:
                 await self._clock.sleep(TURN_S)
                 continue
-            if not held_before or self._is_stale:
-                await self.sync()
+            # Another process may have had it between two looks: then the fence tells.
+            if before is None or before.fence != lease.fence or self._is_stale:
                 self._is_stale = False
+                await self.sync()
             now_ns = self._clock.at_ns()
             due_ns = now_ns + round(TURN_S * SECOND_NS)
             for client_id, item in list(self._keeper.open.items()):
