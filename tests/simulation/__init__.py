@@ -1,0 +1,1 @@
+"""Deterministic simulation: the product's trading on virtual time, against simulated venues."""

@@ -1,0 +1,344 @@
+"""Instance: one process of the service as far as it trades: engine, session, life, real ports.
+
+Everything in it is the product's own but what stands between it and the outside: the clock, the
+disk, the wire, and who reads the public books aloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from app.books.alignment import Connection as Counter
+from app.books.outcomes import OTHER
+from app.books.rack import Rack
+from app.domain.events import (
+    ConnectionOpened,
+    Event,
+    FrameReceived,
+    MarketsRead,
+    PolicyChanged,
+    Ticked,
+    TradingPolicyChanged,
+    WalletsRead,
+)
+from app.domain.facts import Command, CycleOpened, Fact
+from app.domain.markets import Alignment, BookSnapshot, Instrument, Market, WalletNetwork
+from app.domain.markets import Event as Message
+from app.domain.policy import Fee, Policy
+from app.domain.secret import Secret
+from app.domain.times import SECOND_NS
+from app.domain.trading import TradingPolicy
+from app.domain.venues import Venue
+from app.engine.core import Engine
+from app.engine.execution.ids import Identity
+from app.exchanges import EXCHANGES
+from app.exchanges.accounts import ACCOUNTS
+from app.exchanges.contract import Names, completed
+from app.exchanges.signing import Keys
+from app.ledger import leases
+from app.runtime.feeds.clocks import Clocks
+from app.runtime.feeds.demo import HOLDER
+from app.runtime.feeds.discovery import joined
+from app.runtime.feeds.endpoints import Endpoint
+from app.runtime.feeds.rest import Rest
+from app.runtime.feeds.station import Station
+from app.runtime.latency import Latency
+from app.runtime.trading.life import Life, Terms
+from app.runtime.trading.ports import userstream
+from app.runtime.trading.ports.live import LivePort
+from app.runtime.trading.session import Session
+from app.simulator.protocol import Listing
+from app.simulator.protocol import Request as Asked
+from app.simulator.terms import TERMS
+from tests.simulation.process import T0_NS, Process
+from tests.simulation.store import Store
+from tests.simulation.theatre import FOREIGN, Theatre
+from tests.simulation.wire import Gates, Line, Socket, Wire, url_of
+
+MODE = "drill"
+DEPLOYMENT = "simulation"
+FEES = tuple(
+    Fee(venue, None, float(TERMS[venue.value].taker_bps), "set", T0_NS + 10**18) for venue in Venue
+)
+POLICY = Policy(fees=FEES, fx_fixed=1_400.0, min_net_bps=20.0, fee_age_s_max=1e9)
+LEVELS_TOLD = 10
+CLOCK_S = 120.0
+FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 60.0, 60.0
+HOT_S, CALM_S = 1.0, 5.0
+
+userstream.WebSocket = Socket  # type: ignore[misc, assignment]
+
+
+class Reader:
+    """A venue whose frames name one of its listings: the book is read where it stands."""
+
+    def __init__(self, venue: Venue, theatre: Theatre) -> None:
+        self.venue = venue
+        self.counter = Counter()
+        self._listed = theatre.instruments(venue)
+
+    def alignment(self, channel: str) -> Alignment:
+        return Alignment.SNAPSHOTS
+
+    def levels_max(self, channel: str) -> int:
+        return 64
+
+    def open(
+        self, channel: str, instruments: Sequence[Instrument], rows: Sequence[int], rack: Rack
+    ) -> Reader:
+        return self
+
+    def scan(self, frame: bytes, at_ns: int) -> int:
+        return OTHER
+
+    def read(self, frame: bytes) -> list[Message]:
+        instrument, listing = self._listed[int(frame)]
+        return [BookSnapshot(instrument, Alignment.SNAPSHOTS, *levels(listing))]
+
+    def forget(self, instrument: Instrument) -> None:
+        pass
+
+
+def levels(listing: Listing) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    bids, asks = listing.bids, listing.asks
+    return (
+        list(zip(bids.prices[:LEVELS_TOLD], bids.quantities, strict=False)),
+        list(zip(asks.prices[:LEVELS_TOLD], asks.quantities, strict=False)),
+    )
+
+
+class Instance:
+    """bug(text): something in it raised that must not. told(facts): of each step."""
+
+    def __init__(
+        self,
+        process: Process,
+        store: Store,
+        wire: Wire,
+        policy: TradingPolicy,
+        *,
+        lease_s: float,
+        dead: tuple[str, ...],
+        streams: bool,
+        bug: Callable[[str], None],
+        opened: Callable[[Instance, CycleOpened], None],
+    ) -> None:
+        self.process = process
+        self.store = store
+        self.theatre = wire.theatre
+        self.policy = policy
+        self.life: Life | None = None
+        self.engine: Engine | None = None
+        self.session: Session | None = None
+        self.is_calm = False
+        self.gates = Gates(wire, process, streams=streams)
+        self._wire = wire
+        self._terms = Terms(MODE, process.name, lease_s, min(15.0, lease_s), dead)
+        self._bug = bug
+        self._opened = opened
+        self.tasks: list[asyncio.Task[None]] = []
+        self.stations = {venue: self._station(venue) for venue in self.theatre.venues}
+
+    def _station(self, venue: Venue) -> Station:
+        exchange, part = EXCHANGES[venue], self.theatre.parts[venue]
+        url = url_of(venue)
+        keys = Keys(
+            part.keys.key,
+            Secret(part.keys.private_pem or part.keys.secret),
+            Secret(part.keys.passphrase),
+            HOLDER,
+        )
+        endpoint = Endpoint(url.replace("http", "ws"), url)
+        line: Any = Line(self._wire, self.process)
+        clock: Any = self.process
+        rest = Rest(exchange, endpoint, line, clock, keys, Names(exchange), lambda _: None)
+        inbox: Any = None
+        return Station(
+            exchange, endpoint, next(iter(exchange.channels)), self._take, inbox, rest, clock,
+            self.gates, lambda: 1,
+        )  # fmt: skip
+
+    # ---- life ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self.tasks.append(asyncio.create_task(self._guarded("start", self._start)))
+
+    async def _guarded(self, name: str, run: Callable[[], Any]) -> None:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - the story ends with it
+            self._bug(f"{self.process.name} {name}: {type(error).__name__}: {error}")
+
+    async def _start(self) -> None:
+        process = self.process
+        who = await self._until_there(lambda: self.store.write(leases.identity, DEPLOYMENT))
+        self.engine = Engine(
+            Rack(),
+            {venue: Reader(venue, self.theatre) for venue in self.theatre.venues},
+            POLICY,
+            identity=Identity(who.deployment_id, who.epoch),
+            venue_rules={venue: ACCOUNTS[venue].rules for venue in self.theatre.venues},
+            venue_ids={venue: ACCOUNTS[venue].client_id for venue in self.theatre.venues},
+        )
+        self.session = Session(
+            self.engine,
+            Latency(lambda: 0.0),
+            do=lambda _: None,
+            changed=lambda _row, _at_ns: None,
+            stopped=lambda reason: self._bug(f"{process.name} engine: {reason}"),
+            trade=self._trade,
+            clock_ns=process.at_ns,
+        )
+        self._take(PolicyChanged(process.at_ns(), POLICY))
+        self._read_markets()
+        await self._read_clocks()
+        ports = {
+            venue: LivePort(
+                station,
+                ACCOUNTS[venue],
+                instruments=lambda venue=venue: [each for each, _ in self._listed(venue)],
+            )
+            for venue, station in self.stations.items()
+        }
+        self.life = Life(self.store, process, ports, self._terms, tell=self._take)
+        self._take(TradingPolicyChanged(process.at_ns(), self.policy))
+        for name, run in (("beat", self._beat), ("jobs", self._jobs), ("clocks", self._clocks)):
+            self.tasks.append(asyncio.create_task(self._guarded(name, run)))
+        await self._until_there(self.life.start)
+
+    async def _until_there(self, ask: Callable[[], Any]) -> Any:
+        """A service that cannot reach its database at its start is started again."""
+        while True:
+            try:
+                return await ask()
+            except Exception:  # noqa: BLE001 - as a supervisor sees it
+                await self.process.sleep(1.0)
+
+    def _listed(self, venue: Venue) -> list[tuple[Instrument, Listing]]:
+        return self.theatre.instruments(venue)
+
+    @property
+    def is_whole(self) -> bool:
+        """Recovered, with books of every venue."""
+        life = self.life
+        return life is not None and life.recovered is not None and not life.reconciler.silent
+
+    # ---- what the public side says ---------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        if self.session is not None and not self.process.is_dead:
+            self.session.take(event)
+
+    def _trade(self, facts: Sequence[Fact], commands: Sequence[Command]) -> None:
+        if self.process.is_dead or self.life is None:
+            return
+        for fact in facts:
+            if isinstance(fact, CycleOpened):
+                self._opened(self, fact)
+        self.life.take(facts, commands)
+
+    def _read_markets(self) -> None:
+        """By the product's own readers of the venue's lists."""
+        at_ns = self.process.at_ns()
+        for number, (venue, station) in enumerate(self.stations.items(), 1):
+            names = station.rest.names
+            exchange = station.exchange
+            found = self._ask(venue, exchange.ask_markets())
+            markets = [event for event in found if isinstance(event, Market)]
+            for market in markets:
+                names.learn(market.instrument)
+            asked = exchange.ask_market_details([market.instrument for market in markets])
+            more = {e.instrument: e for e in self._ask(venue, asked) if isinstance(e, Market)}
+            self._take(MarketsRead(at_ns, venue, tuple(joined(markets, more))))
+            listed = tuple(instrument for instrument, _ in self._listed(venue))
+            self._take(ConnectionOpened(at_ns, number, venue, station.channel, listed))
+        self.read_wallets()
+
+    def read_wallets(self) -> None:
+        for venue, station in self.stations.items():
+            found = self._ask(venue, [station.exchange.ask_wallets()])
+            networks = [event for event in found if isinstance(event, WalletNetwork)]
+            more = self._ask(venue, station.exchange.ask_withdrawals(networks))
+            fees = [event for event in more if isinstance(event, WalletNetwork)]
+            told = tuple(completed(networks, fees))
+            self._take(WalletsRead(self.process.at_ns(), venue, told))
+
+    def _ask(self, venue: Venue, requests: Sequence[Any]) -> list[Any]:
+        """Public and calm: no fault is played here."""
+        station, part = self.stations[venue], self.theatre.parts[venue]
+        found: list[Any] = []
+        for request in requests:
+            headers: dict[str, str] = {}
+            target, body = request.target, request.body
+            if request.signed:
+                assert station.rest.keys is not None
+                made = signed(venue, request, station.rest.keys, part.now_ms())
+                headers, target, body = made.headers, made.target, made.body
+            path, _, query = target.partition("?")
+            low = {name.lower(): value for name, value in headers.items()}
+            reply = part.dialect.http(Asked(request.method, path, query, low, body))
+            found += station.exchange.read_reply(request, reply.body, station.rest.names)
+        return found
+
+    async def _read_clocks(self) -> None:
+        for station in self.stations.values():
+            await Clocks(station).round()
+
+    async def _clocks(self) -> None:
+        while True:
+            await self.process.sleep(CLOCK_S)
+            await self._read_clocks()
+
+    # ---- the beat and the jobs -------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        while True:
+            self.read_books()
+            self._take(Ticked(self.process.at_ns()))
+            await self.process.sleep(CALM_S if self.is_calm else HOT_S)
+
+    def read_books(self) -> None:
+        at_ns = self.process.at_ns()
+        for number, venue in enumerate(self.stations, 1):
+            for index in range(len(self._listed(venue))):
+                self._take(FrameReceived(at_ns, number, b"%d" % index))
+
+    async def _jobs(self) -> None:
+        """What the scheduler does: hints, each of which may fail."""
+        due = {"claim": FINALIZE_S, "reconcile": RECONCILE_S, "audit": AUDIT_S, "wallets": 120.0}
+        every = dict(due)
+        now = 0.0
+        while True:
+            await self.process.sleep(FINALIZE_S)
+            now += FINALIZE_S
+            for name in [name for name, at in due.items() if at <= now]:
+                due[name] = now + every[name]
+                try:
+                    await self._job(name)
+                except Exception as error:  # noqa: BLE001 - a job that fails comes again
+                    self.process.note("job", name, type(error).__name__)
+
+    async def _job(self, name: str) -> None:
+        life = self.life
+        if life is None or life.recovered is None:
+            return
+        if name == "claim":
+            await life.cycle_leases.claim()
+        elif name == "reconcile":
+            await life.reconciler.adopt(None)
+            await life.reconciler.look()
+        elif name == "audit":
+            await life.auditor.check()
+        else:
+            self.read_wallets()
+
+
+def signed(venue: Venue, request: Any, keys: Keys, at_ms: int) -> Any:
+    from app.exchanges.signing import sign
+
+    return sign(venue, request, keys, at_ms, f"public-{at_ms}")
+
+
+__all__ = ["FOREIGN", "MODE", "SECOND_NS", "Instance"]

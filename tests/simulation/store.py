@@ -1,0 +1,110 @@
+"""Store: a database in memory, one transaction at a time, with a fault at each of its moments."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import StaticPool
+
+from app.ledger import schema
+from app.ledger.clock import CLOCK
+from app.ledger.queries import Connection
+from tests.simulation.process import Process
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Watch = Callable[[Connection, str, object], None]
+
+
+class Disk:
+    """What all processes of a seed share. One engine for all seeds: statements compile once."""
+
+    def __init__(self) -> None:
+        self.engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        sa.event.listen(self.engine, "connect", _own_begin)
+        sa.event.listen(self.engine, "begin", _begin)
+        with self.engine.begin() as conn:
+            schema.create(conn)
+        self._empty = self._raw().serialize()
+
+    def erase(self, clock: Callable[[], int]) -> None:
+        """As it was after the migrations; clock: what the database thinks the time is."""
+        self._raw().deserialize(self._empty)
+        self._raw().execute("PRAGMA foreign_keys=ON")
+        with self.engine.connect() as conn:
+            conn.info[CLOCK] = clock
+
+    def _raw(self) -> sqlite3.Connection:
+        raw: Any = self.engine.raw_connection()
+        found: sqlite3.Connection = raw.driver_connection
+        raw.close()
+        return found
+
+
+def _own_begin(dbapi: Any, _record: Any) -> None:
+    dbapi.isolation_level = None
+    dbapi.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin(conn: Connection) -> None:
+    conn.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def locked() -> sa.exc.OperationalError:
+    cause = sqlite3.OperationalError("database is locked")
+    return sa.exc.OperationalError("simulated", None, cause)
+
+
+def away() -> sa.exc.OperationalError:
+    cause = sqlite3.OperationalError("server closed the connection unexpectedly")
+    return sa.exc.OperationalError("simulated", None, cause)
+
+
+class Store:
+    """One process' way to the disk. watch: looks at every write before its commit."""
+
+    def __init__(self, disk: Disk, process: Process, watch: Watch) -> None:
+        self._disk = disk
+        self._process = process
+        self._watch = watch
+
+    async def read(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        process = self._process
+        await process.gate("read")
+        if process.trouble("database_away"):
+            raise away()
+        with self._disk.engine.connect() as conn:
+            found = fn(conn, *args, **kwargs)
+            conn.rollback()
+        return found
+
+    async def write(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        process, name = self._process, fn.__name__
+        await process.gate("begin")
+        if process.trouble("database_busy"):
+            raise locked()
+        if process.trouble("database_away"):
+            raise away()
+        with self._disk.engine.connect() as conn:
+            found = fn(conn, *args, **kwargs)
+            if process.dies("commit"):
+                conn.rollback()
+            elif process.trouble("database_away"):
+                conn.rollback()
+                raise away()
+            else:
+                self._watch(conn, name, found)
+                conn.commit()
+                process.note("commit", name)
+        await process.gate("committed")
+        if process.trouble("commit_unknown"):
+            raise away()
+        return found

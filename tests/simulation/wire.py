@@ -1,0 +1,311 @@
+"""Wire: HTTP and WebSocket as the product knows them, to venues in this process.
+
+What leaves is on its way whatever becomes of its sender, as a packet is. It may be lost, late, or
+answered by nobody; the answer may be lost, or be another one than the venue gave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.domain.times import SECOND_NS
+from app.domain.venues import Venue
+from app.net.egress import Egress
+from app.net.http import Answer, Unanswered
+from app.net.websocket import Unconnected
+from app.simulator.part import Outlet, Part
+from app.simulator.protocol import HTML, Listing, Reply, Request
+from tests.simulation.chaos import Chaos
+from tests.simulation.process import Process, world_ns
+from tests.simulation.theatre import Theatre
+
+PATIENCE_S = 15.0
+LATENCY_S = (0.01, 0.12)
+LATE_S = (3.0, 60.0)
+HIDDEN_MS = (50, 2_500)
+GRACE_NS = 3 * SECOND_NS
+"""Of a venue without deadlines: nothing stays under way for longer than we say it can."""
+PAGE = Reply(200, b"<html><body>We will be back soon</body></html>", HTML)
+
+
+def url_of(venue: Venue) -> str:
+    return f"http://{venue.value}.simulated:80"
+
+
+class Wire:
+    """Between all processes and all venues. valid_until: of each intent that was sent."""
+
+    def __init__(self, theatre: Theatre, chaos: Chaos) -> None:
+        self.theatre = theatre
+        self.chaos = chaos
+        self.valid_until: dict[str, int] = {}
+        self.withdrawn_until: dict[Venue, int] = {}
+        self.banned_until: dict[Venue, float] = {}
+        self.asked = 0
+
+    def serve(self, venue: Venue, request: Request, who: str) -> Reply | None:
+        """At the venue, now. None: nobody will answer."""
+        part, chaos = self.theatre.parts[venue], self.chaos
+        self.asked += 1
+        changes = request.method != "GET"
+        now = asyncio.get_running_loop().time()
+        if self.banned_until.get(venue, 0.0) > now:
+            return part.dialect.limited(request, 418)
+        if part.faults.find(frozenset({"maintenance"})) is not None:
+            return part.dialect.maintenance(request)
+        if chaos.happens("banned", who):
+            self.banned_until[venue] = now + 20.0
+            return part.dialect.limited(request, 418)
+        if chaos.happens("limited", who):
+            return part.dialect.limited(request, 429)
+        if chaos.happens("error_before", who):
+            return part.dialect.limited(request, 503)
+        if chaos.happens("page", who):
+            return PAGE
+        hides_ms = 0
+        if not changes and chaos.happens("unlisted", who):
+            hides_ms = chaos.of("hidden").randint(*HIDDEN_MS)
+        with self.theatre.hiding(venue, hides_ms):
+            reply = part.dialect.http(request)
+        chaos.note(round(now, 6), who, venue.value, request.method, request.path, reply.status)
+        if changes and chaos.happens("error_after", who):
+            return part.dialect.limited(request, 502)
+        return reply
+
+    def is_late(self, venue: Venue, request: Request) -> bool:
+        """What a venue without deadlines would still take, and the network does not keep."""
+        if request.method == "GET":
+            return False
+        at_ns = world_ns()
+        body = request.body.decode(errors="replace") + request.query
+        known = [until for name, until in self.valid_until.items() if name in body]
+        if not known and venue in self.withdrawn_until:
+            known = [self.withdrawn_until[venue]]
+        return bool(known) and at_ns > max(known) + GRACE_NS
+
+
+class Line:
+    """One process' client for everything: stands where `app.net.http.Http` stands."""
+
+    def __init__(self, wire: Wire, process: Process) -> None:
+        self._wire = wire
+        self._process = process
+        self._chaos = wire.chaos
+        self._who = process.name.partition(".")[0]
+        self._random = wire.chaos.of(f"latency {self._who}")
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        leaving: Callable[[], None] | None = None,
+    ) -> Answer:
+        process, loop = self._process, asyncio.get_running_loop()
+        parts = urlsplit(url)
+        venue = Venue((parts.hostname or "").partition(".")[0])
+        await process.gate("ask")
+        if leaving is not None:
+            leaving()
+        named = {name.lower(): value for name, value in (headers or {}).items()}
+        request = Request(method, parts.path, parts.query, {"host": parts.netloc, **named}, body)
+        sent_ns = process.at_ns()
+        answer: asyncio.Future[Reply] = loop.create_future()
+        self._leave(venue, request, answer)
+        await process.gate("asked")
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                reply = await answer
+        except TimeoutError as late:
+            await process.gate("unanswered")
+            raise Unanswered("timeout") from late
+        received_ns = process.at_ns()
+        await process.gate("answered")
+        told = {name.lower(): value for name, value in reply.headers}
+        part = self._wire.theatre.parts[venue]
+        told["date"] = formatdate(part.now_ms() // 1_000, usegmt=True)
+        return Answer(reply.status, told, reply.body, sent_ns, received_ns)
+
+    def _leave(self, venue: Venue, request: Request, answer: asyncio.Future[Reply]) -> None:
+        chaos, who, loop = self._chaos, self._who, asyncio.get_running_loop()
+        if chaos.happens("request_lost", who):
+            return
+        there_s = self._random.uniform(*LATENCY_S)
+        if request.method != "GET" and chaos.happens("late", who):
+            there_s = self._random.uniform(*LATE_S)
+        back_s = self._random.uniform(*LATENCY_S)
+        is_lost = chaos.happens("answer_lost", who)
+
+        def arrive() -> None:
+            if self._wire.is_late(venue, request):
+                return
+            reply = self._wire.serve(venue, request, who)
+            if reply is not None and not is_lost:
+                loop.call_later(back_s, bring, reply)
+
+        def bring(reply: Reply) -> None:
+            if not answer.done() and not self._process.is_dead:
+                answer.set_result(reply)
+
+        loop.call_later(there_s, arrive)
+
+
+class Socket(Outlet):
+    """Both ends of one WebSocket: `app.net.websocket.WebSocket` here, the venue's client there."""
+
+    def __init__(
+        self,
+        part: Part,
+        process: Process,
+        path: str,
+        query: str,
+        on_message: Callable[[bytes], None],
+    ) -> None:
+        self.part = part
+        self.path, self.query, self.headers = path, query, {}
+        self.topics = set()
+        self.state: Any = None
+        self.waiting = []
+        self.ended = asyncio.Event()
+        self.reason = ""
+        self.pongs = 0
+        self._process = process
+        self._on_message = on_message
+        self._is_open = True
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        egress: Egress,
+        on_message: Callable[[bytes], None],
+        headers: Mapping[str, str] | None = None,
+    ) -> Socket:
+        assert isinstance(egress, Gates)
+        wire, process = egress.wire, egress.process
+        await process.gate("connect")
+        parts = urlsplit(url)
+        venue = Venue((parts.hostname or "").partition(".")[0])
+        part = wire.theatre.parts[venue]
+        await asyncio.sleep(0.03)
+        named = {name.lower(): value for name, value in (headers or {}).items()}
+        request = Request("GET", parts.path, parts.query, {"host": parts.netloc, **named}, b"")
+        refused = part.dialect.admits(request)
+        if refused is not None:
+            raise Unconnected(f"http {refused.status}")
+        if not egress.streams:
+            raise Unconnected("unreachable: simulated")
+        socket = cls(part, process, parts.path, parts.query, on_message)
+        socket.headers = request.headers
+        part.outlets.add(socket)
+        egress.sockets.append(socket)
+        part.dialect.opened(socket)
+        return socket
+
+    # ---- our end -------------------------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    # `send` is both ends' word: bytes go to the venue, a text comes from it.
+    def send(self, text: str | bytes) -> None:
+        if isinstance(text, bytes):
+            if self._is_open:
+                self.part.dialect.heard(self, text.decode())
+            return
+        self._come(text.encode())
+
+    def ping(self) -> None:
+        if self._is_open:
+            asyncio.get_running_loop().call_later(0.05, self._pong)
+
+    def _pong(self) -> None:
+        self.pongs += 1
+
+    def abort(self) -> None:
+        self._end("aborted")
+
+    async def drop(self) -> None:
+        self._end("closed")
+
+    # ---- the venue's end -----------------------------------------------------------------------
+
+    def push(self, text: str, listing: Listing) -> None:
+        self._come(text.encode())
+
+    def subscribe(self, topic: str) -> None:
+        self.topics.add(topic)
+        self.part.join(self, topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        self.topics.discard(topic)
+        self.part.quit(self, topic)
+
+    def close(self, code: int = 1000, reason: str = "") -> Any:
+        self._end(f"closed {code}")
+        return DONE
+
+    def reset(self) -> None:
+        self._end("reset")
+
+    def leave(self, code: int) -> None:
+        self._end(f"closed {code}")
+
+    def _come(self, frame: bytes) -> None:
+        process = self._process
+        if not self._is_open or self.part.silent or process.is_dead:
+            return
+        if process.trouble("stream_lost"):
+            return
+        random = process.chaos.of(f"stream {process.name.partition('.')[0]}")
+        delay = random.uniform(0.005, 0.05)
+        if process.trouble("stream_late"):
+            delay = random.uniform(1.0, 20.0)
+        for _ in range(2 if process.trouble("stream_twice") else 1):
+            asyncio.get_running_loop().call_later(delay, self._hear, frame)
+
+    def _hear(self, frame: bytes) -> None:
+        if self._is_open and not self._process.is_dead:
+            self._on_message(frame)
+
+    def _end(self, reason: str) -> None:
+        if self._is_open:
+            self._is_open = False
+            self.reason = self.reason or reason
+            for topic in list(self.topics):
+                self.unsubscribe(topic)
+            self.part.outlets.discard(self)
+            self.part.dialect.closed(self)
+            self.ended.set()
+
+
+class Done:
+    """Both ends close by one word; ours is awaited."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+DONE = Done()
+
+
+class Gates(Egress):
+    """The list of hosts of one process, and with it the way to its venues' sockets."""
+
+    def __init__(self, wire: Wire, process: Process, *, streams: bool) -> None:
+        super().__init__()
+        self.wire = wire
+        self.process = process
+        self.streams = streams
+        self.sockets: list[Socket] = []
+
+    def check(self, url: str) -> None:
+        """Every simulated host may be spoken to."""
