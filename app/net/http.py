@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,7 +19,9 @@ CONNECTIONS_MAX = 64
 IDLE_MAX = 32
 IDLE_S_MAX = 30.0
 NAME = "kimp"
-LEAVING = "http11.send_request_headers.started"  # httpcore's word for the last moment before
+# httpcore's words for the last moment before, and for a socket that stands and is still silent.
+LEAVING = "http11.send_request_headers.started"
+CONNECTED = "connection.connect_tcp.complete"
 
 
 class Unanswered(Exception):
@@ -98,7 +101,7 @@ class Http:
             url,
             headers=dict(headers),
             content=body or None,
-            extensions={} if leaving is None else {"trace": _watched(leaving)},
+            extensions={"trace": self._watched(urlsplit(url).hostname or "", leaving)},
         )
         sent_ns = time.monotonic_ns()
         response = await self._client.send(request, stream=True)
@@ -119,10 +122,16 @@ class Http:
     async def close(self) -> None:
         await self._client.aclose()
 
+    def _watched(self, host: str, leaving: Callable[[], None] | None) -> Callable[[str, Any], Any]:
+        async def trace(moment: str, told: Mapping[str, Any]) -> None:
+            if moment == CONNECTED:
+                stream = told["return_value"]
+                try:
+                    self._egress.check_peer(host, stream.get_extra_info("server_addr")[0])
+                except NotAllowed:
+                    await stream.aclose()
+                    raise
+            elif moment == LEAVING and leaving is not None:
+                leaving()
 
-def _watched(leaving: Callable[[], None]) -> Callable[[str, Any], Any]:
-    async def trace(moment: str, _: Any) -> None:
-        if moment == LEAVING:
-            leaving()
-
-    return trace
+        return trace

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket as sockets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
@@ -20,6 +21,8 @@ from picows import (
 from app.net.egress import Egress, NotAllowed
 
 CONNECT_S_MAX = 10.0
+ADDRESS_S_MAX = 3.0
+"""For each address of a name: one of them may lead nowhere."""
 # Coinbase's whole books have several MB [coinbase.md 1a]; sixteen times that is no book.
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 CLOSE_S_MAX = 1.0
@@ -33,6 +36,35 @@ class Unconnected(Exception):
         super().__init__(reason)
         self.reason = reason
         self.retry_after_s = retry_after_s
+
+
+async def _connected(host: str, port: int, egress: Egress) -> sockets.socket | None:
+    """To one of the addresses of a name, if that one is out in the world; None: as it likes.
+
+    The handshake may hold a login, so this is looked at before anything is said.
+    """
+    if not egress.asks_peer(host):
+        return None
+    loop = asyncio.get_running_loop()
+    reason: Exception = OSError(f"{host} has no address")
+    for family, kind, protocol, _, address in await loop.getaddrinfo(
+        host, port, type=sockets.SOCK_STREAM
+    ):
+        wire = sockets.socket(family, kind, protocol)
+        try:
+            egress.check_peer(host, str(address[0]))
+            wire.setblocking(False)
+            async with asyncio.timeout(ADDRESS_S_MAX):
+                await loop.sock_connect(wire, address)
+        except (OSError, TimeoutError, NotAllowed) as error:
+            wire.close()
+            reason = error
+            continue
+        except asyncio.CancelledError:
+            wire.close()
+            raise
+        return wire
+    raise reason
 
 
 class WebSocket(WSListener):
@@ -73,6 +105,7 @@ class WebSocket(WSListener):
                     max_redirects=0,
                     extra_headers=dict(headers or {}),
                     websocket_handshake_timeout=CONNECT_S_MAX,
+                    socket_factory=lambda place: _connected(place.host, place.port, egress),
                 )
         except NotAllowed as refused:
             raise Unconnected(str(refused)) from refused

@@ -45,8 +45,9 @@ def allow(egress: Egress, exchange: Exchange, endpoint: Endpoint) -> None:
     wallets = exchange.ask_wallets()
     for request in (wallets, exchange.ask_time(), *exchange.ask_markets()):
         if request is not None:
-            egress.allow(asked_url(exchange, endpoint, request))
-    egress.allow(stream_url(exchange, endpoint, ""))
+            url = asked_url(exchange, endpoint, request)
+            egress.allow(url, chosen=endpoint.rest is not None)
+    egress.allow(stream_url(exchange, endpoint, ""), chosen=endpoint.ws is not None)
     if exchange.entry() is not None and endpoint.ws is None:
         host = urlsplit(exchange.rest_url).hostname or ""
         egress.allow_below(".".join(host.split(".")[-2:]))

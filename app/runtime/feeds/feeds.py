@@ -11,6 +11,7 @@ import structlog
 from app.domain.events import Event
 from app.domain.facts import AskBook, AskMarkets, Command, Reconnect, Resubscribe, Watch
 from app.domain.venues import Venue
+from app.exchanges import fx
 from app.exchanges.contract import Exchange, Names
 from app.exchanges.signing import Keys
 from app.net.egress import Egress
@@ -61,7 +62,7 @@ class Feeds:
         self._is_started = False
         self._rates = Rates(fx_urls, self._http, self.clock, take)
         for url in fx_urls:
-            self._egress.allow(url)
+            self._egress.allow(url, chosen=url not in fx.URLS)
         self.venues: dict[Venue, VenueFeed] = {
             venue: self._made(
                 exchanges[venue], endpoint, (channels or {}).get(venue), (keys or {}).get(venue)
