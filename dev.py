@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""kimp's front door for people: python3 dev.py run | test | check | bench | soak | lock
+"""kimp's front door for people: python3 dev.py run | test | check | bench | soak | torture | lock
 
 run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
 check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
 soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
+torture  kill -9 a drill in the middle of its orders: KILLS=60 DB=sqlite|postgres|mariadb; audits it
 lock   resolve every requirements*.in anew into its lock
 
 What follows a word is KEY=VALUE (put into the environment) or, for test, a path or a pytest flag.
@@ -102,6 +103,13 @@ def soak(_: list[str]) -> None:
     call(python(), "-m", "tests.live.soak", *words)
 
 
+def torture(_: list[str]) -> None:
+    install("requirements-dev.lock")
+    call(python(), "tools/debs.py")
+    words = (os.environ.get(name, most) for name, most in (("KILLS", "60"), ("DB", "sqlite")))
+    call(python(), "-m", "tests.torture", *words)
+
+
 def lock(_: list[str]) -> None:
     install("requirements-dev.lock")
     uv = [VENV / "bin" / "uv", "pip", "compile", "-q", "--python-version", "3.11", "--upgrade"]
@@ -115,7 +123,15 @@ def lock(_: list[str]) -> None:
     call(*uv, *shape, f"{clients}.in", "-o", f"{clients}.lock")
 
 
-WORDS = {"run": run, "test": test, "check": check, "bench": bench, "soak": soak, "lock": lock}
+WORDS = {
+    "run": run,
+    "test": test,
+    "check": check,
+    "bench": bench,
+    "soak": soak,
+    "torture": torture,
+    "lock": lock,
+}
 
 
 def main(arguments: list[str]) -> None:

@@ -1,0 +1,184 @@
+"""Killer: kill -9 while an intent is SENT or a transfer in flight, again and again; then audit."""
+
+from __future__ import annotations
+
+import random
+import signal
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import servers
+from tests.live.world import VENUES, Simulator, simulating
+from tests.torture.audit import audit
+from tests.torture.proxy import Proxies, Toxic, proxying
+from tests.torture.stage import SETTINGS, Kimp
+from tests.torture.truth import told_by, truth_of
+from tests.torture.watch import PLACES, Cell, Intent, Watch, watching
+
+DATABASES = ("sqlite", "postgres", "mariadb")
+WORLD = ("--transfer-s", "3", "--coins", "8", "--rate", "60")
+WIRE = Toxic(delay_s=0.02, jitter_s=0.08)
+"""Between kimp and a venue: so that a kill finds requests on their way there and back."""
+LIFE_S = (0.2, 6.0)
+"""So long kimp lives before the hunt for it begins."""
+RARE_S = 8.0
+"""So long a kill waits for what no kill has hit yet."""
+HIT_S_MAX = 120.0
+QUIET_S_MAX = 180.0
+EVERYTHING: dict[str, object] = {
+    **SETTINGS,
+    "detection.min_net_bps": -400.0,
+    "trading.min_net_bps": -400.0,
+    "trading.cycles_max": 16,
+    "trading.size_krw": 300_000.0,
+}
+"""No venue is too dear to be part of it."""
+
+
+@dataclass
+class Report:
+    database: str
+    kills: int = 0
+    pauses: int = 0
+    hits: Counter[Cell] = field(default_factory=Counter)
+    sent: int = 0
+    """Intents that stood in SENT or UNKNOWN at a kill, over all of them."""
+    restarts_s: list[float] = field(default_factory=list)
+    recoveries_s: list[float] = field(default_factory=list)
+    ended: Counter[str] = field(default_factory=Counter)
+    orders: int = 0
+    withdrawals: int = 0
+    left: list[str] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def missed(self) -> list[str]:
+        return [f"{v} {p}" for v in VENUES for p in PLACES if not self.hits[v, p]]
+
+    def lines(self) -> Iterator[str]:
+        for venue in VENUES:
+            counts = ", ".join(f"{place} {self.hits[venue, place]}" for place in PLACES)
+            yield f"  {venue:9} {counts}"
+        yield f"  restart to reconciled, s: {_spread(self.restarts_s)}"
+        yield f"  of it recovery, s: {_spread(self.recoveries_s)}"
+        yield from (f"  left: {each}" for each in self.left)
+        yield from (f"  VIOLATION {each}" for each in self.violations)
+        cycles = ", ".join(f"{count} {end}" for end, count in sorted(self.ended.items()))
+        yield (
+            f"{self.database}: {self.kills} kills with {self.sent} intents unanswered, "
+            f"{self.orders} orders, {self.withdrawals} withdrawals, "
+            f"{self.ended.total()} cycles ({cycles}), {len(self.violations)} violations"
+        )
+
+
+def torture(
+    kills: int, database: str, seed: int = 1, told: Callable[[str], None] = print
+) -> Report:
+    """Kimp in its own process, killed so often; nine venues in another, which live on."""
+    report = Report(database)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kimp-torture-")))
+        world = stack.enter_context(simulating("--seed", str(seed), *WORLD))
+        url = stack.enter_context(serving(database, folder))
+        proxies = stack.enter_context(proxying())
+        kimp = Kimp(folder, world, database=url, urls=wired(proxies, world))
+        stack.callback(kimp.kill)
+        kimp.start()
+        kimp.reconciled()
+        kimp.set_up(EVERYTHING)
+        watch = stack.enter_context(watching(kimp.database))
+        chance = random.Random(seed)
+        for number in range(1, kills + 1):
+            time.sleep(chance.uniform(*LIFE_S))
+            kill_once(kimp, watch, report)
+            told(f"  kill {number}: {report.restarts_s[-1]:.1f} s until reconciled")
+        report.left = kimp.quiet(QUIET_S_MAX)
+        judge(report, world, kimp)
+    return report
+
+
+def kill_once(kimp: Kimp, watch: Watch, report: Report) -> None:
+    """At the worst moment that comes: first what has not been hit yet, then whatever is open."""
+    found = _hunted(kimp, watch, lambda rows: _is_new(rows, report), RARE_S)
+    if found is None:
+        found = _hunted(kimp, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+    assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
+    kimp.kill()
+    report.kills += 1
+    report.hits.update(set().union(*(one.cells() for one in found)))
+    report.sent += sum(one.state in {"SENT", "UNKNOWN"} for one in found)
+    kimp.start()
+    whole_s, recovery_s = kimp.reconciled()
+    report.restarts_s.append(whole_s)
+    report.recoveries_s.append(recovery_s)
+
+
+def pause_once(kimp: Kimp, watch: Watch, report: Report, seconds: float) -> None:
+    """A machine that sleeps in the middle of a send (H16)."""
+    found = _hunted(kimp, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+    assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
+    time.sleep(seconds)
+    kimp.signal(signal.SIGCONT)
+    report.pauses += 1
+
+
+def judge(report: Report, world: Simulator, kimp: Kimp) -> None:
+    with kimp.api() as api:
+        told = told_by(api)
+    truth = truth_of(world)
+    report.violations = audit(truth, told)
+    report.orders = sum(bool(row["order_id"]) for each in truth.values() for row in each.orders)
+    report.withdrawals = sum(len(each.withdrawals) for each in truth.values())
+    report.ended = Counter(f"{row['state']} {row['outcome'] or ''}".strip() for row in told.cycles)
+
+
+def wired(proxies: Proxies, world: Simulator, toxic: Toxic = WIRE) -> dict[str, str]:
+    """Venue → its address through a line of ours."""
+    urls = {}
+    for number, venue in enumerate(VENUES):
+        line = proxies.line(world.first + number)
+        proxies.sicken(line, toxic)
+        urls[venue] = f"http://127.0.0.1:{line.port}"
+    return urls
+
+
+@contextmanager
+def serving(database: str, folder: Path) -> Iterator[str | None]:
+    """A database of its own; None: the file that kimp makes for itself."""
+    if database == "sqlite":
+        yield None
+    elif database == "postgres":
+        with servers.postgres() as url:
+            yield url
+    else:
+        with servers.mariadb() as url:
+            yield url
+
+
+def _hunted(
+    kimp: Kimp, watch: Watch, wanted: Callable[[list[Intent]], bool], seconds: float
+) -> list[Intent] | None:
+    return watch.hunt(
+        lambda: kimp.signal(signal.SIGSTOP), lambda: kimp.signal(signal.SIGCONT), wanted, seconds
+    )
+
+
+def _is_new(rows: list[Intent], report: Report) -> bool:
+    cells = set().union(*(one.cells() for one in rows))
+    return any(not report.hits[cell] for cell in cells)
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "none"
+    ordered = sorted(values)
+
+    def at(share: float) -> float:
+        return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+    return f"p50 {at(0.5):.2f}, p99 {at(0.99):.2f}, most {ordered[-1]:.2f}"
