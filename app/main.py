@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
@@ -21,6 +22,7 @@ from app.jobs import timetable
 from app.ledger.database import Database
 from app.routers import (
     auth,
+    cycles,
     dashboard,
     dashboard_live,
     data,
@@ -31,11 +33,16 @@ from app.routers import (
     opportunities,
     opportunities_live,
     ops,
+    orders,
+    performance,
+    risk,
     static,
     streams,
     system,
     system_live,
     tape_live,
+    trading_live,
+    wallets,
     ws,
 )
 from app.routers import backtests as backtest_pages
@@ -106,6 +113,11 @@ ROUTERS = {
     "backtests": backtest_pages.router,
     "studies": study_pages.router,
     "guide": guide.router,
+    "cycles": cycles.router,
+    "orders": orders.router,
+    "wallets": wallets.router,
+    "risk": risk.router,
+    "performance": performance.router,
     "settings": settings_page.router,
     "system": system.router,
 }
@@ -174,9 +186,11 @@ async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Des
     await desk.market.start()
     clock = timetable(desk)
     clock.start()
+    telling = asyncio.create_task(trading_live.TradingLive(desk).run())
     try:
         yield desk
     finally:
+        telling.cancel()
         desk.hub.close()
         clock.shutdown(wait=False)
         await desk.market.stop()

@@ -40,6 +40,31 @@
     row.querySelector('a[href]')?.click();
   });
 
+  document.addEventListener('click', event => {
+    if (!event.target.closest('dialog [data-close]')) return;
+    event.preventDefault();
+    event.target.closest('dialog').close();
+  });
+
+  /* The kill switch: the first press opens its guard, a second one within 3 s stops all sending.
+     Without this the first press leads to a page that asks. */
+  const GUARD_MS = 3000;
+  let guarded = 0;
+  document.addEventListener('click', event => {
+    const button = event.target.closest('[data-guard]');
+    if (!button) return;
+    event.preventDefault();
+    if (performance.now() < guarded) { byId(button.dataset.guard).requestSubmit(); return; }
+    guarded = performance.now() + GUARD_MS;
+    body.classList.add('guard-open');
+    byId('said').textContent = button.dataset.again;
+    setTimeout(() => body.classList.remove('guard-open'), GUARD_MS);
+  });
+  document.addEventListener('htmx:after:swap', () => {
+    const now = document.querySelector('#trading [data-mode]')?.dataset.mode;
+    if (now && now !== root.dataset.mode) root.dataset.mode = now;
+  });
+
   /* One box marks all of its group. */
   for (const all of document.querySelectorAll('input[data-marks]')) {
     all.hidden = false;

@@ -121,6 +121,8 @@ CODES: dict[str, int] = {
     # runtime.trading
     "engine_killed": 409,
     "action_impossible": 409,
+    "cycle_changed": 409,
+    "state_changed": 409,
     # history
     "file_empty": 422,
     "file_without_rows": 422,

@@ -22,6 +22,7 @@ from app.routers.backtesting.summary import on_synthetic
 from app.routers.dashboard_live import context
 from app.routers.live import is_open, job
 from app.routers.render import look, render, viewer
+from app.routers.trading.readouts import own
 from app.routers.watching.past import continued, history
 from app.routers.watching.showing import showing
 from app.routers.watching.tape import LEADER, LEADER_IDS, leader, tape
@@ -87,6 +88,7 @@ async def dashboard_page(request: Request, part: str | None = None) -> Response:
         jobs=[job(lang, record) for record in await moving(here)],
         workers=len(here.work.seats()),
         disk=disk(here),
+        own=None if only_now else await own(here),
         **market,
     )
 

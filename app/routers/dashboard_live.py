@@ -82,7 +82,7 @@ def summary_part(beat: Beat, _: Chosen) -> dict[str, Any]:
 
 # Region → what its block needs. The block has the region's name.
 MOVING: dict[str, Part] = {"axis": board_part, "board": board_part, "best": best_part}
-CALMER: dict[str, Part] = {"matrix": matrix_part, "summary": summary_part}
+CALMER: dict[str, Part] = {"matrix": matrix_part}
 RESTING: dict[str, Part] = {"venues": venues_part, "journal": journal_part}
 
 
@@ -139,7 +139,7 @@ def context(beat: Beat, query: Mapping[str, str]) -> dict[str, Any]:
     """Of the whole page: every region as it is now."""
     on = as_chosen(beat.market, query)
     known = shared(beat, on)
-    for part in (*MOVING.values(), *CALMER.values(), *RESTING.values()):
+    for part in (*MOVING.values(), *CALMER.values(), *RESTING.values(), summary_part):
         known |= part(beat, on)
     return known | {"asked": dict(query), "homes": HOMES, "sides": SIDES, "bases": BASES}
 

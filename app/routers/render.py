@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from app import texts
 from app.domain.venues import KOREAN, Venue
 from app.routers.static import address
+from app.routers.trading.masthead import STATES, masthead
 from app.routers.watching.tape import foot, tape
 from app.runtime.desk import desk
 from app.texts import Language, formats
@@ -40,14 +41,19 @@ PAGES: dict[str, Page] = {
     "dashboard": Page("/", "d"),
     "opportunities": Page("/opportunities", "o"),
     "markets": Page("/markets", "m"),
+    "cycles": Page("/cycles", "c"),
+    "orders": Page("/orders", "r"),
+    "wallets": Page("/wallets", "w"),
     "data": Page("/data", "u"),
     "backtests": Page("/backtests", "b"),
     "guide": Page("/guide", "h"),
+    "risk": Page("/risk", "k"),
     "settings": Page("/settings", "s"),
     "system": Page("/system", "y"),
 }
+MACROS = {"m": "macros.html", "tr": "macros_trading.html"}
 # The phone's tab bar; the others stand under More.
-TABS = ("dashboard", "opportunities", "data", "backtests")
+TABS = ("dashboard", "opportunities", "cycles", "wallets")
 
 # Chosen per browser, by `?lang=`, `?theme=` and a key, and kept in a cookie each; default first.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -89,8 +95,10 @@ class Viewer:
 
 
 async def look(connection: HTTPConnection) -> None:
-    """A page router's dependency: the stored display settings, from now on known to `viewer`."""
-    stored = await desk(connection).preferences.all()
+    """A page router's dependency: what `viewer` and the masthead know of stored things."""
+    here = desk(connection)
+    stored = await here.preferences.all()
+    connection.state.mast = await masthead(here)
     connection.state.display = {
         key: str(stored[f"display.{key}"].value) for key in ("timezone", "updown", "density")
     }
@@ -189,6 +197,10 @@ def _environment() -> Environment:
         "gib",
         "micros",
         "direction",
+        "exact",
+        "amount",
+        "compact",
+        "paid",
     )
     made.filters.update({name: getattr(formats, name) for name in (*plain, "iso")})
     made.filters["browser"] = browser
@@ -209,6 +221,7 @@ def _environment() -> Environment:
         zone_label=formats.zone_label,
         languages=texts.LANGUAGES,
         once=partial(secrets.token_hex, 8),
+        trading_states=STATES,
     )
     return made
 
@@ -243,10 +256,11 @@ def fragment(seen: Viewer, template: str, block: str, **context: object) -> byte
 
 
 def html(template: str, block: str | None, context: Mapping[str, object]) -> str:
-    """Text of a template or of one of its blocks; both know the macros as `m`."""
+    """Text of a template or of one of its blocks; both know the macros as `m`, trading's `tr`."""
     found = ENVIRONMENT.get_template(template)
-    parts = ENVIRONMENT.get_template("macros.html").make_module(dict(context))
-    known = {**context, "m": parts}
+    known = dict(context)
+    for name, parts in MACROS.items():
+        known[name] = ENVIRONMENT.get_template(parts).make_module(dict(known))
     if block is None:
         return found.render(known)
     return "".join(found.blocks[block](found.new_context(known)))
@@ -265,6 +279,7 @@ def words(seen: Viewer) -> dict[str, Any]:
         "principal": None,
         "csrf": "",
         "page": None,
+        "mast": None,
     }
 
 
@@ -280,6 +295,7 @@ def frame(request: Request, seen: Viewer) -> dict[str, Any]:
         "feeds": market.feeds if market else here and here.feeds,
         "tape": tape(market) if market and principal else None,
         "foot": foot(market) if market and principal else None,
+        "mast": getattr(request.state, "mast", None) if principal else None,
         "principal": principal,
         "csrf": getattr(principal, "csrf", None) or "",
         "today": formats.weekday(seen.lang, known["now_ns"], seen.zone),

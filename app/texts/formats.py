@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 MINUS = "\N{MINUS SIGN}"
@@ -11,6 +12,9 @@ NONE = "\N{EN DASH}"
 UNKNOWN = "?"
 BPS_SHOWN_MAX = 9_999.0
 NS = 1_000_000_000
+# Assets without decimals, and how many decimals an amount of a size is shown with.
+WHOLE = ("KRW",)
+AMOUNT_DIGITS = ((100_000, 0), (1_000, 2), (1, 4), (0.001, 6))
 
 # Offered as the viewer's zone: IANA name → the short name beside a time.
 ZONES: dict[str, str] = {
@@ -236,3 +240,45 @@ def iso(ns: int | None) -> str:
     written = at(ns, "UTC").strftime("%Y-%m-%dT%H:%M:%S")
     millis = ns % NS // 1_000_000
     return f"{written}.{millis:03d}Z" if millis else f"{written}Z"
+
+
+def exact(value: Decimal | None) -> str:
+    """Every digit of an amount, as the ledger has it; zeros at its end say nothing."""
+    if value is None:
+        return NONE
+    written = f"{abs(value):,f}"
+    written = written.rstrip("0").rstrip(".") if "." in written else written
+    return MINUS + written if value < 0 else written
+
+
+def amount(value: Decimal | None, asset: str, *, signed: bool = False) -> str:
+    """An amount as a table shows it: won without decimals, coins with what their size needs."""
+    if value is None:
+        return NONE
+    size = abs(value)
+    if asset in WHOLE and size >= 1:
+        return number(float(value), 0, signed=signed)
+    digits = next((digits for least, digits in AMOUNT_DIGITS if size >= least), 8)
+    written = number(float(value), digits, signed=signed)
+    return written if digits <= 2 else written.rstrip("0").rstrip(".")
+
+
+def compact(value: Decimal, asset: str) -> str:
+    """An amount in a narrow column, its whole in the title: 50,709, 3.701, 1.29 M, < 0.001."""
+    size = float(abs(value))
+    if size >= 1e6:
+        return number(float(value) / 1e6, 2) + " M"
+    if asset in WHOLE or size >= 1_000:
+        return number(float(value), 0)
+    if size < 0.001:
+        return "< 0.001"
+    return number(float(value), 1 if size >= 100 else 3)
+
+
+def paid(value: Decimal | None) -> str:
+    """An average price: six figures are as much as a person reads."""
+    if value is None:
+        return NONE
+    whole = len(str(int(abs(value)))) if abs(value) >= 1 else 0
+    digits = max(0, 6 - whole) if whole else 6
+    return _plain(float(value), digits)

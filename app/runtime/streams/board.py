@@ -40,12 +40,21 @@ PAGES: dict[str, re.Pattern[str] | None] = {
     "data": NUMBERED,
     "backtests": NUMBERED,
     "system": None,
+    "cycles": NUMBERED,
+    "orders": None,
+    "wallets": None,
+    "risk": None,
+    "performance": None,
 }
 # What a viewer may choose in the address of a page's stream, as in the page's own.
 CHOICES: dict[str, tuple[str, ...]] = {
     "dashboard": ("home", "size", "basis", "side"),
     "opportunities": ("tab", "q", "detector", "net", "sort", "shown"),
     "markets": ("q", "only", "sort", "page", "side", "size", "route", "unit"),
+    "cycles": ("tab", "base", "cursor"),
+    "orders": ("kind", "state", "venue", "cycle", "cursor"),
+    "wallets": ("unit", "dust"),
+    "performance": ("days",),
 }
 CHOICE_LETTERS_MAX = 64
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")

@@ -119,7 +119,7 @@ class Trading:
         """Of the list of withdrawal addresses; without it LIVE withdraws nothing."""
         self.life: Life | None = None
         self.feeds = "off"
-        self.reading = Reading(db, mode, self._value)
+        self.reading = Reading(db, mode, self.value_krw)
         """What the JSON API and pages read."""
         self._db = db
         self._hub = hub
@@ -387,7 +387,7 @@ class Trading:
     async def purses(self) -> tuple[Purse, ...]:
         return await self._db.read(posting.purses, self.mode)
 
-    def _value(self, asset: str, amount: Decimal) -> Decimal | None:
+    def value_krw(self, asset: str, amount: Decimal) -> Decimal | None:
         """In KRW at the engine's price; None while there is none."""
         joined = self._joined
         if joined is None:

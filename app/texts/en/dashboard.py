@@ -1,6 +1,15 @@
 """English: the dashboard."""
 
 TEXTS: dict[str, str] = {
+    "today": "Today",
+    "today.since": "since 09:00 KST",
+    "equity.split": "free {free}, reserved {reserved}, in flight {flight} KRW",
+    "largest": "Largest exposure",
+    "of_limit": "% of limit",
+    "cycles.open": "open",
+    "cycles.today": "today",
+    "opportunities": "Opportunities",
+    "refused.short": "refused 24 h",
     "best": "Opportunities now",
     "best_now": "Best now",
     "explain": "why",

@@ -307,6 +307,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The kill switch is on",
         "Say HALTED first, which lets go of it; then begin again.",
     ),
+    "cycle_changed": (
+        "The cycle has moved on",
+        "You saw version {seen} of {cycle}; since then it became another one ({now}). "
+        "Nothing was done. Look at it again and decide anew.",
+    ),
+    "state_changed": (
+        "The trading state has changed",
+        "Somebody changed it since you looked. Nothing was done. Look at it again.",
+    ),
     "action_impossible": (
         "Nothing was done",
         "{action} is not possible for the cycle as it is now. Its page says why.",

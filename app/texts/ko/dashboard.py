@@ -1,6 +1,15 @@
 """Korean: the dashboard."""
 
 TEXTS: dict[str, str] = {
+    "today": "오늘 손익",
+    "today.since": "09:00 KST부터",
+    "equity.split": "가용 {free}, 예약 {reserved}, 이동 중 {flight} KRW",
+    "largest": "최대 노출",
+    "of_limit": "% / 한도",
+    "cycles.open": "진행",
+    "cycles.today": "오늘 완료",
+    "opportunities": "기회",
+    "refused.short": "24시간 거절",
     "best": "지금 기회",
     "best_now": "지금 최고",
     "explain": "이유",
