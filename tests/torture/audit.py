@@ -179,6 +179,7 @@ def _cycles(told: Told) -> Iterable[str]:
         if ended and held:
             yield f"residue: {row['id']} ended {row['outcome']} and holds {held}"
     wanted = Counter(row["id"] for row in told.cycles if row["state"] == "DEAD_LETTER")
-    there = Counter(row["cycle_id"] for row in told.dead_letters if row["resolved_at"] is None)
+    waiting = [row for row in told.dead_letters if row["resolved_at"] is None]
+    there = Counter(row["cycle"]["id"] for row in waiting)
     if wanted != there:
         yield f"dead letters: {dict(wanted)} by cycles, {dict(there)} by letters"

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import servers
+from tests.browser.service import REPOSITORY
 from tests.live.world import VENUES, Simulator, simulating
 from tests.torture.audit import audit
 from tests.torture.proxy import Proxies, Toxic, proxying
 from tests.torture.stage import SETTINGS, Kimp
 from tests.torture.truth import told_by, truth_of
-from tests.torture.watch import PLACES, Cell, Intent, Watch, watching
+from tests.torture.watch import PLACES, SENT, Cell, Intent, Watch, watching
 
 DATABASES = ("sqlite", "postgres", "mariadb")
 WORLD = ("--transfer-s", "3", "--coins", "8", "--rate", "60")
@@ -30,6 +32,7 @@ RARE_S = 8.0
 """So long a kill waits for what no kill has hit yet."""
 HIT_S_MAX = 120.0
 QUIET_S_MAX = 180.0
+KEPT = REPOSITORY / ".cache" / "torture"
 EVERYTHING: dict[str, object] = {
     **SETTINGS,
     "detection.min_net_bps": -400.0,
@@ -55,6 +58,8 @@ class Report:
     withdrawals: int = 0
     left: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    kept: Path | None = None
+    """Logs and database of a run that went wrong."""
 
     @property
     def missed(self) -> list[str]:
@@ -68,6 +73,8 @@ class Report:
         yield f"  of it recovery, s: {_spread(self.recoveries_s)}"
         yield from (f"  left: {each}" for each in self.left)
         yield from (f"  VIOLATION {each}" for each in self.violations)
+        if self.kept is not None:
+            yield f"  logs and database: {self.kept}"
         cycles = ", ".join(f"{count} {end}" for end, count in sorted(self.ended.items()))
         yield (
             f"{self.database}: {self.kills} kills with {self.sent} intents unanswered, "
@@ -77,41 +84,61 @@ class Report:
 
 
 def torture(
-    kills: int, database: str, seed: int = 1, told: Callable[[str], None] = print
+    kills: int,
+    database: str,
+    seed: int = 1,
+    told: Callable[[str], None] = print,
+    *,
+    instances: int = 1,
 ) -> Report:
-    """Kimp in its own process, killed so often; nine venues in another, which live on."""
+    """Kimp in its own process, killed so often; nine venues in another, which live on.
+
+    instances: of kimp, on one database; one of them dies at a time and the others take over.
+    """
     report = Report(database)
+    chance = random.Random(seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kimp-torture-")))
         world = stack.enter_context(simulating("--seed", str(seed), *WORLD))
         url = stack.enter_context(serving(database, folder))
-        proxies = stack.enter_context(proxying())
-        kimp = Kimp(folder, world, database=url, urls=wired(proxies, world))
-        stack.callback(kimp.kill)
-        kimp.start()
-        kimp.reconciled()
-        kimp.set_up(EVERYTHING)
-        watch = stack.enter_context(watching(kimp.database))
-        chance = random.Random(seed)
+        urls = wired(stack.enter_context(proxying()), world)
+        kimps = []
+        for number in range(instances):
+            kimp = Kimp(folder / str(number), world, database=url, urls=urls)
+            stack.callback(kimp.kill)
+            kimps.append(kimp)
+        first = kimps[0]
+        first.start()
+        first.reconciled()
+        first.set_up(EVERYTHING)
+        for kimp in kimps[1:]:
+            kimp.start()
+            kimp.reconciled()
+        watch = stack.enter_context(watching(url))
         for number in range(1, kills + 1):
             time.sleep(chance.uniform(*LIFE_S))
-            kill_once(kimp, watch, report)
+            kill_once(kimps, chance.randrange(instances), watch, report)
             told(f"  kill {number}: {report.restarts_s[-1]:.1f} s until reconciled")
-        report.left = kimp.quiet(QUIET_S_MAX)
-        judge(report, world, kimp)
+        report.left = first.quiet(QUIET_S_MAX)
+        judge(report, world, first)
+        if report.violations or report.left:
+            report.kept = KEPT / f"{database}-{seed}"
+            shutil.copytree(folder, report.kept, dirs_exist_ok=True)
     return report
 
 
-def kill_once(kimp: Kimp, watch: Watch, report: Report) -> None:
+def kill_once(kimps: Sequence[Kimp], victim: int, watch: Watch, report: Report) -> None:
     """At the worst moment that comes: first what has not been hit yet, then whatever is open."""
-    found = _hunted(kimp, watch, lambda rows: _is_new(rows, report), RARE_S)
+    found = _hunted(kimps, watch, lambda rows: _is_new(rows, report), RARE_S)
     if found is None:
-        found = _hunted(kimp, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+        found = _hunted(kimps, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+    kimp = kimps[victim]
     assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
     kimp.kill()
+    _all(kimps, signal.SIGCONT)
     report.kills += 1
     report.hits.update(set().union(*(one.cells() for one in found)))
-    report.sent += sum(one.state in {"SENT", "UNKNOWN"} for one in found)
+    report.sent += sum(one.state in SENT for one in found)
     kimp.start()
     whole_s, recovery_s = kimp.reconciled()
     report.restarts_s.append(whole_s)
@@ -120,7 +147,7 @@ def kill_once(kimp: Kimp, watch: Watch, report: Report) -> None:
 
 def pause_once(kimp: Kimp, watch: Watch, report: Report, seconds: float) -> None:
     """A machine that sleeps in the middle of a send (H16)."""
-    found = _hunted(kimp, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+    found = _hunted([kimp], watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
     assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
     time.sleep(seconds)
     kimp.signal(signal.SIGCONT)
@@ -148,10 +175,10 @@ def wired(proxies: Proxies, world: Simulator, toxic: Toxic = WIRE) -> dict[str, 
 
 
 @contextmanager
-def serving(database: str, folder: Path) -> Iterator[str | None]:
-    """A database of its own; None: the file that kimp makes for itself."""
+def serving(database: str, folder: Path) -> Iterator[str]:
+    """The URL of a database of its own."""
     if database == "sqlite":
-        yield None
+        yield f"sqlite:///{folder / 'kimp.db'}"
     elif database == "postgres":
         with servers.postgres() as url:
             yield url
@@ -161,11 +188,17 @@ def serving(database: str, folder: Path) -> Iterator[str | None]:
 
 
 def _hunted(
-    kimp: Kimp, watch: Watch, wanted: Callable[[list[Intent]], bool], seconds: float
+    kimps: Sequence[Kimp], watch: Watch, wanted: Callable[[list[Intent]], bool], seconds: float
 ) -> list[Intent] | None:
     return watch.hunt(
-        lambda: kimp.signal(signal.SIGSTOP), lambda: kimp.signal(signal.SIGCONT), wanted, seconds
+        lambda: _all(kimps, signal.SIGSTOP), lambda: _all(kimps, signal.SIGCONT), wanted, seconds
     )
+
+
+def _all(kimps: Sequence[Kimp], what: signal.Signals) -> None:
+    for kimp in kimps:
+        if kimp.process is not None:
+            kimp.signal(what)
 
 
 def _is_new(rows: list[Intent], report: Report) -> bool:

@@ -43,7 +43,7 @@ class Kimp:
         folder: Path,
         world: Simulator,
         *,
-        database: str | None = None,
+        database: str,
         urls: Mapping[str, str] | None = None,
         roles: str | None = None,
     ) -> None:
@@ -53,15 +53,10 @@ class Kimp:
         self.process: subprocess.Popen[bytes] | None = None
         self.began_s = 0.0
         self.environment = _environment(folder, world, self.port, urls or {})
-        if database is not None:
-            self.environment["KIMP_DATABASE_URL"] = database
+        self.environment["KIMP_DATABASE_URL"] = database
         if roles is not None:
             self.environment["KIMP_ROLES"] = roles
         folder.mkdir(parents=True, exist_ok=True)
-
-    @property
-    def database(self) -> str:
-        return self.environment.get("KIMP_DATABASE_URL", f"sqlite:///{self.folder}/data/kimp.db")
 
     def start(self) -> None:
         self.began_s = time.monotonic()

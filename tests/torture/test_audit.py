@@ -124,7 +124,7 @@ def never_ending(_: dict[str, Truth], told: Told) -> None:
 
 def two_letters(_: dict[str, Truth], told: Told) -> None:
     told.cycles[0] |= {"closed_at": None, "outcome": None, "state": "DEAD_LETTER"}
-    told.dead_letters += [{"cycle_id": "c-1", "resolved_at": None}] * 2
+    told.dead_letters += [{"cycle": {"id": "c-1"}, "resolved_at": None}] * 2
 
 
 @pytest.mark.parametrize(
