@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -12,26 +13,14 @@ from app.ledger.accounts import purge_attempts
 from app.ledger.database import Database
 from app.runtime.accounts import Accounts
 from app.security.passwords import Passwords
-from app.security.principal import Visitor
 from tests.appkit import Running, running
+from tests.security import strongroom
+from tests.security.clocks import Clock
+from tests.security.strongroom import Strongroom
 
 PASSWORD = "correct horse battery"
 API_TOKEN = "bootstrap-token-of-thirty-two-letters"
-HERE = Visitor("192.0.2.7", "Firefox")
-MINUTE_NS = 60 * 10**9
-
-
-@dataclass
-class Clock:
-    """Stands still until a test moves it."""
-
-    now_ns: int = 1_800_000_000 * 10**9
-
-    def __call__(self) -> int:
-        return self.now_ns
-
-    def pass_minutes(self, minutes: float) -> None:
-        self.now_ns += round(minutes * MINUTE_NS)
+HERE = strongroom.HERE
 
 
 @dataclass
@@ -80,6 +69,12 @@ async def accounts(house: House) -> Accounts:
     opened = house.accounts(admin_password=PASSWORD)
     await opened.open()
     return opened
+
+
+@pytest.fixture
+async def room(sqlite_database: Database, tmp_path: Path) -> Strongroom:
+    """Of a process in LIVE, with an admin."""
+    return await Strongroom(sqlite_database, tmp_path / "trading").open()
 
 
 @pytest.fixture(scope="session")
