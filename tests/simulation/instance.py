@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from app.books.alignment import Connection as Counter
 from app.books.outcomes import OTHER
 from app.books.rack import Rack
@@ -23,10 +25,10 @@ from app.domain.events import (
     TradingPolicyChanged,
     WalletsRead,
 )
-from app.domain.facts import Command, CycleOpened, Fact
+from app.domain.facts import Command, CycleOpened, Fact, TradeRefused
 from app.domain.markets import Alignment, BookSnapshot, Instrument, Market, WalletNetwork
 from app.domain.markets import Event as Message
-from app.domain.policy import Fee, Policy
+from app.domain.policy import Fee, Policy, WithdrawalFee
 from app.domain.secret import Secret
 from app.domain.times import SECOND_NS
 from app.domain.trading import TradingPolicy
@@ -65,7 +67,7 @@ FEES = tuple(
 POLICY = Policy(fees=FEES, fx_fixed=1_400.0, min_net_bps=20.0, fee_age_s_max=1e9)
 LEVELS_TOLD = 10
 CLOCK_S = 120.0
-FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 60.0, 60.0
+FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 20.0, 60.0
 HOT_S, CALM_S = 1.0, 5.0
 
 userstream.WebSocket = Socket  # type: ignore[misc, assignment]
@@ -133,6 +135,8 @@ class Instance:
         self.engine: Engine | None = None
         self.session: Session | None = None
         self.is_calm = False
+        self._unpriced: list[WalletNetwork] = []
+        self._are_fees_set = False
         self.gates = Gates(wire, process, streams=streams)
         self._wire = wire
         self._terms = Terms(MODE, process.name, lease_s, min(15.0, lease_s), dead)
@@ -145,7 +149,7 @@ class Instance:
         exchange, part = EXCHANGES[venue], self.theatre.parts[venue]
         url = url_of(venue)
         keys = Keys(
-            part.keys.key,
+            f"sim-{venue.value}",
             Secret(part.keys.private_pem or part.keys.secret),
             Secret(part.keys.passphrase),
             HOLDER,
@@ -168,7 +172,7 @@ class Instance:
     async def _guarded(self, name: str, run: Callable[[], Any]) -> None:
         try:
             await run()
-        except Exception as error:  # noqa: BLE001 - the story ends with it
+        except Exception as error:
             self._bug(f"{self.process.name} {name}: {type(error).__name__}: {error}")
 
     async def _start(self) -> None:
@@ -213,7 +217,7 @@ class Instance:
         while True:
             try:
                 return await ask()
-            except Exception:  # noqa: BLE001 - as a supervisor sees it
+            except Exception:
                 await self.process.sleep(1.0)
 
     def _listed(self, venue: Venue) -> list[tuple[Instrument, Listing]]:
@@ -237,6 +241,8 @@ class Instance:
         for fact in facts:
             if isinstance(fact, CycleOpened):
                 self._opened(self, fact)
+            elif isinstance(fact, TradeRefused):
+                self.process.chaos.met[f"refused {fact.refused.code}"] += 1
         self.life.take(facts, commands)
 
     def _read_markets(self) -> None:
@@ -263,7 +269,23 @@ class Instance:
             more = self._ask(venue, station.exchange.ask_withdrawals(networks))
             fees = [event for event in more if isinstance(event, WalletNetwork)]
             told = tuple(completed(networks, fees))
+            self._unpriced += [each for each in told if each.fee is None]
             self._take(WalletsRead(self.process.at_ns(), venue, told))
+        self._set_fees()
+
+    def _set_fees(self) -> None:
+        """What a venue tells nobody, a person has set by hand."""
+        if not self._unpriced or self._are_fees_set:
+            return
+        self._are_fees_set = True
+        fees = []
+        for each in self._unpriced:
+            wallet = self.theatre.parts[each.venue].wallets.get(each.asset)
+            if wallet is not None:
+                most = max(float(network.fee) for network in wallet.networks)
+                fees.append(WithdrawalFee(each.venue, each.asset, each.network, most, "set", T0_NS))
+        policy = replace(POLICY, withdrawal_fees=tuple(fees))
+        self._take(PolicyChanged(self.process.at_ns(), policy))
 
     def _ask(self, venue: Venue, requests: Sequence[Any]) -> list[Any]:
         """Public and calm: no fault is played here."""
@@ -301,7 +323,10 @@ class Instance:
 
     def read_books(self) -> None:
         at_ns = self.process.at_ns()
+        now = asyncio.get_running_loop().time()
         for number, venue in enumerate(self.stations, 1):
+            if self.theatre.silent_until.get(venue, 0.0) > now:
+                continue
             for index in range(len(self._listed(venue))):
                 self._take(FrameReceived(at_ns, number, b"%d" % index))
 
@@ -317,7 +342,7 @@ class Instance:
                 due[name] = now + every[name]
                 try:
                     await self._job(name)
-                except Exception as error:  # noqa: BLE001 - a job that fails comes again
+                except Exception as error:
                     self.process.note("job", name, type(error).__name__)
 
     async def _job(self, name: str) -> None:

@@ -47,6 +47,7 @@ class Process:
         """One more point at which it can die; True: it just did, or was dead."""
         if not self.is_dead and self.chaos.crashes_here(self.name.partition(".")[0]):
             self.note("crash", where)
+            self.chaos.met[f"crash {where}"] += 1
             self.kill()
         return self.is_dead
 

@@ -88,23 +88,25 @@ class Store:
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         process, name = self._process, fn.__name__
-        await process.gate("begin")
+        await process.gate(f"begin {name}")
         if process.trouble("database_busy"):
             raise locked()
         if process.trouble("database_away"):
             raise away()
         with self._disk.engine.connect() as conn:
             found = fn(conn, *args, **kwargs)
-            if process.dies("commit"):
+            if process.dies(f"commit {name}"):
                 conn.rollback()
             elif process.trouble("database_away"):
                 conn.rollback()
+                process.chaos.met[f"rolled back {name}"] += 1
                 raise away()
             else:
                 self._watch(conn, name, found)
                 conn.commit()
                 process.note("commit", name)
-        await process.gate("committed")
+        await process.gate(f"committed {name}")
         if process.trouble("commit_unknown"):
+            process.chaos.met[f"commit unknown {name}"] += 1
             raise away()
         return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
 import structlog
 
@@ -17,21 +19,25 @@ from app.domain.trading import TradingPolicy, TradingState
 from app.domain.transfers import Transfer
 from app.ledger import cycles, trading_state
 from app.ledger.queries import Connection
-from tests.simulation import truth, virtual
+from tests.simulation import hazards, truth, virtual
 from tests.simulation.chaos import Chaos, Odds, drawn
 from tests.simulation.instance import MODE, Instance
 from tests.simulation.process import Process, world_ns
 from tests.simulation.store import Disk, Store
 from tests.simulation.theatre import Theatre
+from tests.simulation.troubles import Troubles
 from tests.simulation.wire import Wire
 
 CYCLES = 3
-OPENING_S = 90.0
+OPENING_S = 120.0
 """By then nothing new begins."""
 TROUBLE_S = 240.0
 """By then nothing goes wrong any more."""
 LONG_S = 2_400.0
+CLICKS_MAX = 2
 BEAT_S = 0.5
+AHEAD_NS = (0, 0, 0, 300_000_000, -1_500_000_000, 1_500_000_000)
+"""How wrong the wall clock of a machine is."""
 ENDED = frozenset({CycleState.COMPLETED, CycleState.DEAD_LETTER})
 
 TRADING = TradingPolicy(
@@ -71,18 +77,22 @@ class Story:
     def __init__(
         self, disk: Disk, seed: int, odds: Odds | None = None, *, instances: int = 2,
         crash_at: int | None = None,
+        has_troubles: bool = True,
     ) -> None:  # fmt: skip
+        self.has_troubles = has_troubles
         self.seed = seed
         self.random = Random(f"story {seed}")
         self.disk = disk
         self.chaos = Chaos(seed, drawn(seed) if odds is None else odds, crash_at=crash_at)
-        self.theatre: Theatre | None = None
+        self.theatre: Theatre
         self.violations: list[str] = []
         self.instances: dict[str, Instance] = {}
         self.opened = 0
         self._count = instances
         self._lives: Counter[str] = Counter()
         self._dead: dict[str, str] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        self._clicks: Counter[str] = Counter()
 
     # ---- play ----------------------------------------------------------------------------------
 
@@ -95,7 +105,10 @@ class Story:
         self.wire = Wire(self.theatre, self.chaos)
         self.people = Process("people", Chaos(self.seed, Odds()))
         self.store = Store(self.disk, self.people, lambda _c, _n, _f: None)
+        self.troubles = Troubles(self, Random(f"troubles {self.seed}"))
         self.theatre.beat(0.0, moves=True)
+        if self.has_troubles:
+            self.later(self.troubles.run())
         world = asyncio.create_task(self._world())
         keepers = [asyncio.create_task(self._keep(name)) for name in ("A", "B", "C")[: self._count]]
         try:
@@ -109,7 +122,6 @@ class Story:
         return await self._told()
 
     async def _world(self) -> None:
-        assert self.theatre is not None
         loop = asyncio.get_running_loop()
         turn = 0
         while True:
@@ -124,7 +136,9 @@ class Story:
         await asyncio.sleep(random.uniform(0.0, 2.0))
         while True:
             self._lives[name] += 1
-            process = Process(f"{name}.{self._lives[name]}", self.chaos)
+            ahead_ns = random.choice(AHEAD_NS)
+            process = Process(f"{name}.{self._lives[name]}", self.chaos, ahead_ns=ahead_ns)
+            self.chaos.met["clock ahead"] += bool(ahead_ns)
             dead: tuple[str, ...] = ()
             if name in self._dead and random.random() < 0.5:
                 dead = (self._dead[name],)
@@ -150,7 +164,13 @@ class Story:
     # ---- what is watched while it runs -----------------------------------------------------------
 
     def _watch(self, conn: Connection, name: str, found: object) -> None:
-        """I10: the sending transaction itself."""
+        """I10: the sending transaction itself. And what came of races."""
+        if isinstance(found, str):
+            self.chaos.met[found] += 1
+        elif name == "commit_facts" and isinstance(found, list):
+            self.chaos.met["DUPLICATE"] += any(each.code == "DUPLICATE" for each in found)
+        elif name == "claim" and isinstance(found, list):
+            self.chaos.met["claimed"] += len(found)
         if name in {"claim_order", "claim_transfer"} and isinstance(found, Order | Transfer):
             state = trading_state.read(conn, MODE)
             if state.killed or state.state is TradingState.HALTED:
@@ -186,6 +206,7 @@ class Story:
                 await self._reduce()
             if now > TROUBLE_S:
                 self.chaos.is_on = False
+                await self.troubles.release()
             busy = [view for view in views if not _is_over(view)]
             waits = bool(busy) and all(
                 view.cycle.state is CycleState.AWAITING_RETRY for view in busy
@@ -194,12 +215,26 @@ class Story:
                 instance.is_calm = waits
             waiting = [each for view in views for each in (*view.orders, *view.transfers)]
             done = all(each.is_over for each in waiting)
-            if not busy and done and now > OPENING_S and self._is_settled():
+            if busy or not done or now < OPENING_S or not self._is_settled():
+                continue
+            if not await self._click(views):
                 return
         self.violations.append("I7 not over after its time")
 
+    async def _click(self, views: list[CycleView]) -> bool:
+        """A person looks at the dead letters; whether anything is to be waited for."""
+        dead = [view for view in views if view.cycle.state is CycleState.DEAD_LETTER]
+        dead = [view for view in dead if self._clicks[view.cycle.id] < CLICKS_MAX]
+        for view in dead:
+            self._clicks[view.cycle.id] += 1
+            await self.troubles.click(view)
+        return bool(dead)
+
+    def later(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+
     def _is_settled(self) -> bool:
-        assert self.theatre is not None
         begun = all(each.is_whole for each in self.instances.values())
         return begun and not self.theatre.transfers.under_way
 
@@ -214,8 +249,8 @@ class Story:
         """Quiet, and looked at from both sides."""
         self.chaos.is_on = False
         await asyncio.sleep(30.0)
-        assert self.theatre is not None
-        self.violations += await self.store.read(truth.check, MODE, self.theatre)
+        more = truth.Outside(self.troubles.external, self.troubles.made)
+        self.violations += await self.store.read(truth.check, MODE, self.theatre, more)
 
     async def _told(self) -> Told:
         views = await self.store.read(_views)
@@ -224,7 +259,7 @@ class Story:
             for view in views
         )
         moves = await self.store.read(truth.moves)
-        assert self.theatre is not None
+        self.chaos.met += await self.store.read(hazards.look, views, self.chaos.met)
         return Told(
             self.seed, self.chaos.crashes, self.chaos.points, ends, moves, self.violations,
             self.chaos.met, self.chaos.trace, asyncio.get_running_loop().time(), self.opened,

@@ -24,8 +24,8 @@ from app.simulator.desk import VenueDesk
 from app.simulator.part import Part
 from app.simulator.protocol import Candle, Keys, Listing, Rules, Trade, Update, Wallet
 from app.simulator.serve import DIALECTS, PASSPHRASE
-from app.simulator.trading import Deposit, Fill, Order, Withdrawal
-from app.simulator.transfers import Transfers
+from app.simulator.trading import Deposit, Fill, Order, Purse, Withdrawal
+from app.simulator.transfers import Journey, Transfers
 from app.simulator.world.books import Maker, decimals_of
 from app.simulator.world.catalogue import CHAINS
 from app.simulator.world.coins import Coin, wallet
@@ -150,10 +150,34 @@ def _quote(venue: Venue) -> str:
     return "USD" if venue is Venue.COINBASE else "USDT"
 
 
+class Shaving(Transfers):
+    """shaves: so many arrivals are credited with a little less than was sent (H34)."""
+
+    shaves = 0
+
+    def _be_seen(self, one: Journey, at_ms: int) -> bool:
+        is_over = super()._be_seen(one, at_ms)
+        if self.shaves and one.deposit is not None:
+            self.shaves -= 1
+            less = one.withdrawal.fee * Decimal("0.25")
+            one.deposit.amount -= less
+            self.network_fees[one.deposit.asset] += less
+        return is_over
+
+
 class SlowDesk(VenueDesk):
     """hides_ms: what happened so lately is not in any list yet, while a question is answered."""
 
     hides_ms = 0
+    is_wrong = False
+
+    def purses(self) -> dict[str, Purse]:
+        """Wrong: one of them has not heard of anything yet."""
+        found = super().purses()
+        if not self.is_wrong:
+            return found
+        asset = max(found)
+        return {**found, asset: Purse(found[asset].free + 7, found[asset].locked)}
 
     def _shown(self, rows: Sequence[Any]) -> list[Any]:
         if not self.hides_ms:
@@ -193,15 +217,19 @@ class Theatre:
     seed: int
     venues: tuple[Venue, ...]
     prices: Prices
-    transfers: Transfers
+    transfers: Shaving
     parts: dict[Venue, Part] = field(default_factory=dict)
+    silent_until: dict[Venue, float] = field(default_factory=dict)
+    """Venues whose books nobody hears of."""
+    wrong_until: dict[Venue, float] = field(default_factory=dict)
+    """Venues that tell wrong balances."""
 
     @classmethod
     def built(cls, seed: int) -> Theatre:
         random = Random(f"theatre {seed}")
         venues = chosen(seed, random)
         prices = Prices(seed, venues, random)
-        theatre = cls(seed, venues, prices, Transfers(seed, random.choice((4.0, 12.0, 40.0))))
+        theatre = cls(seed, venues, prices, Shaving(seed, random.choice((4.0, 12.0, 40.0))))
         for venue in venues:
             theatre.parts[venue] = theatre._part(venue)
         theatre._write(random)
@@ -222,8 +250,8 @@ class Theatre:
         """Each coin pays on one route at first; some of them not for long."""
         for coin in self.prices.assets[:-1]:
             where = random.choice(self.venues).value
-            size = random.uniform(150.0, 450.0) * random.choice((1, 1, 1, -1))
-            falls_at = random.choice((8.0, 25.0, 1e9, 1e9, 1e9))
+            size = random.uniform(200.0, 600.0) * random.choice((1, 1, 1, -1))
+            falls_at = random.choice((25.0, 60.0, 1e9, 1e9, 1e9))
             self.prices.edges[where, coin.ticker] = Edge(
                 size, falls_at, random.choice((0.0, 20.0, -60.0))
             )
@@ -247,15 +275,19 @@ class Theatre:
             for one in self.prices.listings[venue.value].values()
         ]
 
+    def known_withdrawals(self) -> list[Withdrawal]:
+        return [one for part in self.parts.values() for one in part.desk.withdrawals()]
+
     @contextmanager
-    def hiding(self, venue: Venue, hides_ms: int) -> Iterator[None]:
+    def answering(self, venue: Venue, hides_ms: int, *, wrong: bool) -> Iterator[None]:
+        """How it sees its own books while it answers one question."""
         desk = self.parts[venue].desk
         assert isinstance(desk, SlowDesk)
-        desk.hides_ms = hides_ms
+        desk.hides_ms, desk.is_wrong = hides_ms, wrong
         try:
             yield
         finally:
-            desk.hides_ms = 0
+            desk.hides_ms, desk.is_wrong = 0, False
 
 
 def chosen(seed: int, random: Random) -> tuple[Venue, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -23,16 +24,23 @@ DUST = Decimal("1e-8")
 ABSENT = frozenset({OrderState.REJECTED, OrderState.EXPIRED, OrderState.NOT_PLACED})
 
 
-def check(conn: Connection, mode: str, theatre: Theatre) -> list[str]:
+class Outside(NamedTuple):
+    """What people did at the venues themselves: money they brought, orders they placed."""
+
+    brought: Mapping[tuple[Venue, str], Decimal]
+    orders: Collection[str]
+
+
+def check(conn: Connection, mode: str, theatre: Theatre, outside: Outside) -> list[str]:
     found = [str(breach) for breach in audit.check(conn, mode)]
     orders, transfers = _intents(conn, mode)
     for venue in theatre.venues:
         ours = [order for order in orders if order.venue is venue]
-        found += _orders(conn, mode, venue, theatre, ours)
+        found += _orders(conn, mode, venue, theatre, ours, outside)
         found += _withdrawals(
             venue, theatre, [each for each in transfers if each.terms.from_venue is venue]
         )
-    found += _money(conn, mode, theatre)
+    found += _money(conn, mode, theatre, outside)
     found += _ends(conn, mode)
     return found
 
@@ -55,12 +63,14 @@ def _intents(conn: Connection, mode: str) -> tuple[list[Order], list[Transfer]]:
 
 
 def _orders(
-    conn: Connection, mode: str, venue: Venue, theatre: Theatre, ours: list[Order]
+    conn: Connection, mode: str, venue: Venue, theatre: Theatre, ours: list[Order], outside: Outside
 ) -> Iterator[str]:
     desk = theatre.parts[venue].desk
     named = {order.client_id: order for order in ours}
     theirs: dict[str, list[sim.Order]] = {}
     for one in desk.orders():
+        if one.id in outside.orders:
+            continue
         theirs.setdefault(one.client_id or "", []).append(one)
     for name in theirs.keys() - named.keys():
         yield f"I4 {venue} knows an order {name!r} that is in no ledger"
@@ -109,7 +119,7 @@ def _withdrawals(venue: Venue, theatre: Theatre, ours: list[Transfer]) -> Iterat
             yield f"I7 {venue} {each.client_id} is still {each.state}"
 
 
-def _money(conn: Connection, mode: str, theatre: Theatre) -> Iterator[str]:
+def _money(conn: Connection, mode: str, theatre: Theatre, outside: Outside) -> Iterator[str]:
     """I5: what both sides say that is there."""
     ledger = {
         (purse.venue, purse.asset): purse.available + purse.reserved
@@ -117,7 +127,7 @@ def _money(conn: Connection, mode: str, theatre: Theatre) -> Iterator[str]:
     }
     for venue in theatre.venues:
         for asset, purse in theatre.parts[venue].desk.purses().items():
-            there = purse.free + purse.locked
+            there = purse.free + purse.locked - outside.brought.get((venue, asset), ZERO)
             ours = ledger.pop((venue, asset), ZERO)
             if abs(there - ours) > DUST:
                 yield f"I5 {venue} {asset}: ledger {ours}, venue {there}, {ours - there}"

@@ -65,9 +65,9 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 def _bury(task: asyncio.Task[Any]) -> None:
     """A process that was killed runs no `finally` that anybody could see."""
-    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
     frame = task.get_coro()
     try:
         frame.close()  # type: ignore[union-attr]
-    except BaseException:  # noqa: BLE001, S110 - it belongs to the dead
+    except BaseException:
         pass

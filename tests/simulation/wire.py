@@ -7,6 +7,7 @@ answered by nobody; the answer may be lost, or be another one than the venue gav
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from email.utils import formatdate
 from typing import Any
@@ -46,6 +47,8 @@ class Wire:
         self.withdrawn_until: dict[Venue, int] = {}
         self.banned_until: dict[Venue, float] = {}
         self.asked = 0
+        self.under_way: Counter[tuple[str, Venue]] = Counter()
+        """Actions of a process at a venue that nobody has answered yet."""
 
     def serve(self, venue: Venue, request: Request, who: str) -> Reply | None:
         """At the venue, now. None: nobody will answer."""
@@ -69,7 +72,8 @@ class Wire:
         hides_ms = 0
         if not changes and chaos.happens("unlisted", who):
             hides_ms = chaos.of("hidden").randint(*HIDDEN_MS)
-        with self.theatre.hiding(venue, hides_ms):
+        wrong = not changes and self.theatre.wrong_until.get(venue, 0.0) > now
+        with self.theatre.answering(venue, hides_ms, wrong=wrong):
             reply = part.dialect.http(request)
         chaos.note(round(now, 6), who, venue.value, request.method, request.path, reply.status)
         if changes and chaos.happens("error_after", who):
@@ -110,21 +114,25 @@ class Line:
         process, loop = self._process, asyncio.get_running_loop()
         parts = urlsplit(url)
         venue = Venue((parts.hostname or "").partition(".")[0])
-        await process.gate("ask")
+        await process.gate("ask" if method == "GET" else "send")
         if leaving is not None:
             leaving()
         named = {name.lower(): value for name, value in (headers or {}).items()}
         request = Request(method, parts.path, parts.query, {"host": parts.netloc, **named}, body)
         sent_ns = process.at_ns()
         answer: asyncio.Future[Reply] = loop.create_future()
+        acts = Counter({(process.name, venue): int(method != "GET")})
+        self._wire.under_way += acts
         self._leave(venue, request, answer)
-        await process.gate("asked")
+        await process.gate("asked" if method == "GET" else "sent")
         try:
             async with asyncio.timeout(PATIENCE_S):
                 reply = await answer
         except TimeoutError as late:
             await process.gate("unanswered")
             raise Unanswered("timeout") from late
+        finally:
+            self._wire.under_way -= acts
         received_ns = process.at_ns()
         await process.gate("answered")
         told = {name.lower(): value for name, value in reply.headers}
@@ -134,13 +142,18 @@ class Line:
 
     def _leave(self, venue: Venue, request: Request, answer: asyncio.Future[Reply]) -> None:
         chaos, who, loop = self._chaos, self._who, asyncio.get_running_loop()
+        act = "" if request.method == "GET" else " act"
         if chaos.happens("request_lost", who):
+            chaos.met[f"request_lost{act}"] += 1
             return
         there_s = self._random.uniform(*LATENCY_S)
         if request.method != "GET" and chaos.happens("late", who):
             there_s = self._random.uniform(*LATE_S)
         back_s = self._random.uniform(*LATENCY_S)
         is_lost = chaos.happens("answer_lost", who)
+        if is_lost and act:
+            what = "withdraw" if "withdraw" in request.path else "order"
+            chaos.met[f"answer_lost {what if request.method == 'POST' else 'cancel'}"] += 1
 
         def arrive() -> None:
             if self._wire.is_late(venue, request):
@@ -166,8 +179,10 @@ class Socket(Outlet):
         path: str,
         query: str,
         on_message: Callable[[bytes], None],
+        wire: Wire,
     ) -> None:
         self.part = part
+        self._wire = wire
         self.path, self.query, self.headers = path, query, {}
         self.topics = set()
         self.state: Any = None
@@ -201,7 +216,7 @@ class Socket(Outlet):
             raise Unconnected(f"http {refused.status}")
         if not egress.streams:
             raise Unconnected("unreachable: simulated")
-        socket = cls(part, process, parts.path, parts.query, on_message)
+        socket = cls(part, process, parts.path, parts.query, on_message, wire)
         socket.headers = request.headers
         part.outlets.add(socket)
         egress.sockets.append(socket)
@@ -272,7 +287,10 @@ class Socket(Outlet):
             asyncio.get_running_loop().call_later(delay, self._hear, frame)
 
     def _hear(self, frame: bytes) -> None:
-        if self._is_open and not self._process.is_dead:
+        process = self._process
+        if self._is_open and not process.is_dead:
+            if self._wire.under_way[process.name, Venue(self.part.venue)]:
+                process.chaos.met["stream before the answer"] += 1
             self._on_message(frame)
 
     def _end(self, reason: str) -> None:
