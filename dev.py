@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""kimp's front door for people: python3 dev.py run | test | check | bench | soak | torture | lock
+"""kimp's front door for people: python3 dev.py WORD [KEY=VALUE …]
 
 run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
@@ -7,6 +7,7 @@ check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
 soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
 torture  kill -9 a drill in the middle of its orders: KILLS=60 DB=sqlite|postgres|mariadb; audits it
+mutants  plant known bugs into copies of kimp and let the simulation find them: N=36
 lock   resolve every requirements*.in anew into its lock
 
 What follows a word is KEY=VALUE (put into the environment) or, for test, a path or a pytest flag.
@@ -110,6 +111,11 @@ def torture(_: list[str]) -> None:
     call(python(), "-m", "tests.torture", *words)
 
 
+def mutants(_: list[str]) -> None:
+    install("requirements-dev.lock")
+    call(python(), "-m", "tests.mutants", os.environ.get("N", "100"))
+
+
 def lock(_: list[str]) -> None:
     install("requirements-dev.lock")
     uv = [VENV / "bin" / "uv", "pip", "compile", "-q", "--python-version", "3.11", "--upgrade"]
@@ -130,6 +136,7 @@ WORDS = {
     "bench": bench,
     "soak": soak,
     "torture": torture,
+    "mutants": mutants,
     "lock": lock,
 }
 
