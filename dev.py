@@ -5,6 +5,7 @@ run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
 check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
+sim    play trading lives on virtual time: SEEDS=100 FROM=1; fails at the first violation
 soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
 torture  kill -9 a drill in the middle of its orders: KILLS=60 DB=sqlite|postgres|mariadb; audits it
 mutants  plant known bugs into copies of kimp and let the simulation find them: N=36
@@ -104,6 +105,12 @@ def soak(_: list[str]) -> None:
     call(python(), "-m", "tests.live.soak", *words)
 
 
+def sim(_: list[str]) -> None:
+    install("requirements-dev.lock")
+    words = (os.environ.get(name, most) for name, most in (("SEEDS", "100"), ("FROM", "1")))
+    call(python(), "-m", "tests.simulation", *words)
+
+
 def torture(_: list[str]) -> None:
     install("requirements-dev.lock")
     call(python(), "tools/debs.py")
@@ -134,6 +141,7 @@ WORDS = {
     "test": test,
     "check": check,
     "bench": bench,
+    "sim": sim,
     "soak": soak,
     "torture": torture,
     "mutants": mutants,
