@@ -21,6 +21,7 @@ from app.exchanges.signing import Keys
 from app.jobs import timetable
 from app.ledger.database import Database
 from app.routers import (
+    arming,
     auth,
     cycles,
     dashboard,
@@ -36,6 +37,7 @@ from app.routers import (
     orders,
     performance,
     risk,
+    settings_security,
     static,
     streams,
     system,
@@ -118,7 +120,9 @@ ROUTERS = {
     "wallets": wallets.router,
     "risk": risk.router,
     "performance": performance.router,
+    "settings_security": settings_security.router,
     "settings": settings_page.router,
+    "arming": arming.router,
     "system": system.router,
 }
 

@@ -66,6 +66,9 @@ async def create_token(request: Request, principal: Person) -> Response:
     form = await request.form()
     try:
         name, scopes, days = _asked(form)
+        await desk(request).safe.second_factor.permit_own(
+            principal, str(form.get("code", "")), visitor(request)
+        )
         row, text = await desk(request).accounts.create_token(
             principal, name, scopes, visitor(request), days=days
         )
@@ -155,6 +158,7 @@ async def _page(request: Request, principal: Principal, **said: Any) -> Response
         },
         tokens=await here.accounts.tokens(),
         sessions=await here.accounts.sessions(principal),
+        factor=await here.safe.second_factor.row(principal),
         scopes=[scope for scope in Scope if principal.may(scope)],
         token_days=TOKEN_DAYS,
         token_name_length_max=TOKEN_NAME_LENGTH_MAX,

@@ -44,6 +44,8 @@ class NewToken(BaseModel):
         list[Literal["read", "backtest", "trade", "admin"]], Field(min_length=1, max_length=4)
     ]
     expires_days: Annotated[int, Field(ge=1, le=TOKEN_DAYS_MAX)] | None = None
+    code: Annotated[str, Field(max_length=64)] = ""
+    """Of the telephone, where a person with a second factor asks."""
 
 
 class Token(msgspec.Struct, kw_only=True):
@@ -115,10 +117,11 @@ async def list_tokens(request: Request) -> Response:
     status_code=201,
     summary="Issue a token",
     responses=answers(201, IssuedToken, "The token, shown this once", _ISSUED)
-    | refusals("too_many_tokens", "invalid_fields"),
+    | refusals("too_many_tokens", "invalid_fields", "code_wrong", "too_many_attempts"),
 )
 async def create_token(request: Request, body: NewToken, principal: Admin) -> Response:
-    """Nobody can give a scope that they do not have."""
+    """Nobody can give a scope that they do not have. A person with a second factor proves it."""
+    await desk(request).safe.second_factor.permit_own(principal, body.code, visitor(request))
     row, text = await desk(request).accounts.create_token(
         principal,
         body.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.texts.ko import (
     accounts,
+    arming,
     backtests,
     coin,
     cycles,
@@ -11,6 +12,7 @@ from app.texts.ko import (
     data,
     frame,
     guide,
+    keys,
     live,
     markets,
     metrics,
@@ -30,6 +32,7 @@ from app.texts.ko import (
 
 _MODULES = {
     "accounts": accounts.TEXTS,
+    "arming": arming.TEXTS,
     "backtests": backtests.TEXTS,
     "coin": coin.TEXTS,
     "cycles": cycles.TEXTS,
@@ -37,6 +40,7 @@ _MODULES = {
     "data": data.TEXTS,
     "frame": frame.TEXTS,
     "guide": guide.TEXTS,
+    "keys": keys.TEXTS,
     "live": live.TEXTS,
     "markets": markets.TEXTS,
     "metrics": metrics.TEXTS,
