@@ -134,9 +134,10 @@ def credit(
 
 def returned(
     conn: sa.Connection, mode: str, client_id: str, amount: Decimal, key: str,
-    events: Sequence[VenueEvent] = (),
+    events: Sequence[VenueEvent] = (), *, never_left: bool = False,
 ) -> bool:  # fmt: skip
-    """It came back to its sender. key: the sender's number of the coming back."""
+    """It came back to its sender. key: the sender's number of the coming back. never_left: it was
+    on no chain, so that the fee came back with it."""
     sending.record(conn, mode, events, client_id)
     found = _locked(conn, mode, client_id)
     if found is None:
@@ -145,6 +146,8 @@ def returned(
     stored: Transfer = row.transfer_body
     if stored.is_over or row.posted_fee is None:
         return False
+    if never_left:
+        amount = EXACT.add(amount, row.posted_fee)
     lines = bookings.returned(stored, amount, stored.cycle_id, closed=closed)
     if not posting.post(conn, mode, f"return:{stored.terms.from_venue}:{key}", lines, fact=True):
         return False
