@@ -156,7 +156,10 @@ def keep_transfer(
     elif new.state is TransferState.RETURNED and before is not TransferState.RETURNED:
         number = new.withdrawal_id or client_id
         key = f"{number}:returned"
-        arrived = intents.returned(conn, mode, client_id, new.terms.amount, key, events)
+        amount, never_left = new.terms.amount, new.txid is None
+        arrived = intents.returned(
+            conn, mode, client_id, amount, key, events, never_left=never_left
+        )
     elif new != transfer or events:
         done = intents.note_transfer(conn, mode, client_id, frozenset({before}), new, events)
         assert done, f"{client_id} changed under its own transaction"
