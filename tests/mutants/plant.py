@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +21,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 NEEDED = ("app", "alembic", "alembic.ini", "pyproject.toml", "static", "tests", "tools")
 SEEDS_MAX = 2_000
 SECONDS_MAX = 1_800
+LOOK_S = 0.2
+SEED = re.compile(r"seed \d+: ")
+"""How the simulation begins to tell of one that failed."""
 
 
 class Verdict(NamedTuple):
@@ -55,18 +61,31 @@ def judged(bug: Bug, seeds: int = SEEDS_MAX, first: int = 1) -> Verdict:
 
 
 def simulated(bug: Bug, tree: Path, seeds: int, first: int) -> Verdict:
-    try:
-        done = subprocess.run(
+    """Ended at the first seed that fails: one is enough."""
+    with (tree / "said").open("w+") as said:
+        process = subprocess.Popen(
             [sys.executable, "-m", "tests.simulation", str(seeds), str(first)],
             cwd=tree,
-            env={**os.environ, "KIMP_SIM_FIRST": "1", "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            timeout=SECONDS_MAX,
-            check=False,
+            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired:
-        return Verdict(bug, caught=False, said=f"nothing within {SECONDS_MAX} s")
-    lines = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
-    said = next((line for line in lines if "SEED=" in line), lines[-1])
-    return Verdict(bug, caught=done.returncode != 0 and "SEED=" in said, said=said)
+        latest_s = time.monotonic() + SECONDS_MAX
+        try:
+            while process.poll() is None and time.monotonic() < latest_s:
+                time.sleep(LOOK_S)
+                if _seed_of(tree):
+                    break
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    line = _seed_of(tree)
+    text = (tree / "said").read_text().strip().splitlines()
+    return Verdict(bug, line is not None, line or (text[-1] if text else "it said nothing"))
+
+
+def _seed_of(tree: Path) -> str | None:
+    lines = (tree / "said").read_text().splitlines()
+    return next((line for line in lines if SEED.match(line)), None)
