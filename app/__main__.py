@@ -80,8 +80,11 @@ def warm(settings: Settings) -> int:
 
 def doctor(settings: Settings) -> int:
     """Look at everything that kimp needs and say what to do about what is missing."""
+    from app.domain.venues import Venue
     from app.runtime.desk import Dependencies
-    from app.runtime.doctor import Finding, findings
+    from app.runtime.doctor import Finding, Live, findings, live_findings
+    from app.security import master_key
+    from app.security.vault import Keyring
 
     _prepare(settings)
     outside = Dependencies(
@@ -96,6 +99,16 @@ def doctor(settings: Settings) -> int:
         Finding("ok", "data folder", str(settings.data_dir)),
         *asyncio.run(findings(settings.data_dir, outside)),
     ]
+    try:
+        made = (settings.data_dir / master_key.FILE).exists()
+        key = settings.master_key or (master_key.kept(settings.data_dir) if made else None)
+    except master_key.Unreadable as reason:
+        raise CannotStart(str(reason)) from reason
+    ring = None if key is None else Keyring(key, settings.master_key_old)
+    given = frozenset(v for v in Venue if settings.venue_settings[v].api_key is not None)
+    live = Live(ring, given, settings.holder is not None, settings.mode)
+    if all(finding.word != "fail" for finding in found):
+        found += asyncio.run(live_findings(settings.database_url, live))
     for finding in found:
         print(finding)
     return FAILED if any(finding.word == "fail" for finding in found) else 0
@@ -170,6 +183,42 @@ def password(settings: Settings, words: Sequence[str]) -> int:
         print(f"the password is as it was: {told}", file=sys.stderr)
         return FAILED
     print(f"{name} has a new password; every session of theirs has ended")
+    return 0
+
+
+def second_factor(settings: Settings, words: Sequence[str]) -> int:
+    """Take a person's second factor away, whose telephone and recovery codes are lost."""
+    from app.domain.problems import Problem
+    from app.ledger.database import Database
+    from app.runtime.accounts import Accounts
+    from app.runtime.second_factor import SecondFactor
+    from app.runtime.vault import Vault
+    from app.security import master_key
+    from app.security.vault import Keyring
+
+    parser = argparse.ArgumentParser("python -m app second-factor")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("away", choices=("remove",))
+    name = parser.parse_args(words).name
+
+    async def reset() -> None:
+        db = Database.open(settings.database_url)
+        try:
+            ring = Keyring(settings.master_key or master_key.kept(settings.data_dir))
+            accounts = Accounts(db, mode=settings.mode, public_url=settings.public_url)
+            factor = SecondFactor(db, Vault(db, ring), accounts, mode=settings.mode)
+            await factor.reset(name)
+        finally:
+            await db.close()
+
+    _prepare(settings)
+    asyncio.run(Database.migrate(settings.database_url))
+    try:
+        asyncio.run(reset())
+    except Problem:
+        print(f"nobody is called {name}", file=sys.stderr)
+        return FAILED
+    print(f"{name} has no second factor; Settings, Security sets up a new one")
     return 0
 
 
@@ -268,6 +317,7 @@ ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
     "password": password,
     "record": record,
     "replay": replay,
+    "second-factor": second_factor,
     "simulate": simulate,
 }
 """Words with further words behind them."""

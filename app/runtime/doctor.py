@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import resource
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from app.ledger import engines, migrations
+from app.domain.records import SealedRow
+from app.domain.venues import Venue
+from app.ledger import addresses, clock, credentials, engines, migrations, second_factors
 from app.ledger.database import Database
+from app.ledger.queries import Connection
 from app.runtime.desk import Dependencies
 from app.runtime.health import ask, probes
+from app.runtime.vault import ALLOW_LIST, KEY
+from app.security.vault import Keyring, Sealed
 
 OPEN_FILES_MIN = 4_096
 
@@ -35,6 +41,80 @@ class Finding:
     def __str__(self) -> str:
         line = f"{self.word:<5} {self.what:<11} {self.detail}"
         return f"{line}: {self.remedy}" if self.remedy else line
+
+
+class Live(NamedTuple):
+    """What LIVE needs beside a database. ring: made of the master key; None where it is made at
+    the first start. given: venues with keys in the environment. holder: whether one is named."""
+
+    ring: Keyring | None
+    given: frozenset[Venue]
+    holder: bool
+    mode: str
+
+
+async def live_findings(database_url: str, live: Live) -> list[Finding]:
+    """What LIVE still lacks. Notes for every mode, since people prepare it in PAPER."""
+    if _missing_file(database_url):
+        return [Finding("note", "live", "nothing is prepared: no database yet")]
+    db = Database.open(database_url)
+    try:
+        has, brings = await db.read(migrations.revisions)
+        if has != brings:
+            return [Finding("note", "live", "looked at when the tables are of today")]
+        sealed = await db.read(credentials.list_all)
+        people = await db.read(second_factors.count)
+        addresses = await db.read(_addresses, live.ring, sealed)
+    finally:
+        await db.close()
+    shut = [row for row in sealed if live.ring is None or not _opens(live.ring, row)]
+    stored = {row.venue for row in sealed if row.venue in set(Venue) and row not in shut}
+    return [
+        Finding("fail" if live.mode == "live" else "note", "vault",
+                f"{len(shut)} of {len(sealed)} stored secrets do not open",
+                "start with the master key that sealed them, or set them anew")
+        if shut else Finding("ok", "vault", f"{len(sealed)} stored secrets open"),
+        _needed("keys", len(stored | live.given), "accounts have keys",
+                "set KIMP_<VENUE>_API_KEY and _SECRET, or store them in Settings, Security"),
+        _needed("people", people, "people have a second factor", "set it up in Settings, Security"),
+        Finding("fail", "addresses", "the list was changed from outside",
+                "look at who may write to the database; nothing is withdrawn until then")
+        if addresses is None else
+        _needed("addresses", addresses, "withdrawal addresses are active",
+                "allow them in Settings, Security; each waits a day"),
+        Finding("ok", "holder", "named") if live.holder else
+        Finding("note", "holder", "nobody is named",
+                "KIMP_HOLDER_NAME_KO and _EN: Bithumb sends no coins without"),
+    ]  # fmt: skip
+
+
+def _needed(what: str, count: int, detail: str, remedy: str) -> Finding:
+    told = f"{count} {detail}"
+    return (
+        Finding("ok", what, told) if count else Finding("note", what, told, f"for LIVE: {remedy}")
+    )
+
+
+def _opens(ring: Keyring, row: SealedRow) -> bool:
+    try:
+        ring.opened(row)
+    except Sealed:
+        return False
+    return True
+
+
+def _addresses(conn: Connection, ring: Keyring | None, sealed: Sequence[SealedRow]) -> int | None:
+    """How many are active; None where the list does not hold together."""
+    row = next((each for each in sealed if each.account == ALLOW_LIST), None)
+    if row is None or ring is None or not _opens(ring, row):
+        return 0
+    key = bytes.fromhex(ring.opened(row)[KEY].reveal())
+    try:
+        rows = addresses.entries(conn, key)
+    except addresses.Tampered:
+        return None
+    now_ns = clock.now_ns(conn)
+    return sum(row.active_from_ns <= now_ns for row in rows)
 
 
 async def findings(data_dir: Path, outside: Dependencies) -> list[Finding]:
