@@ -45,6 +45,7 @@ from app.exchanges.contract import (
     split_joined,
 )
 
+USDM_ROOT = "https://fapi.binance.com"
 STREAMS_PER_FRAME = 100  # a SUBSCRIBE of this many stays below 4 KiB
 BOOK_LEVELS = "1000"  # weight 50 of 6,000 a minute; 5,000 levels cost 250 [2]
 
@@ -277,7 +278,8 @@ class Binance:
         return [self._message(frame, "", names)]
 
     def ask_markets(self) -> list[Request]:
-        return [Request("GET", Path.MARKETS)]
+        """Spot, and the perpetuals that hedges are made of: those have a host of their own [8]."""
+        return [Request("GET", Path.MARKETS), Request("GET", Path.USDM_MARKETS, root=USDM_ROOT)]
 
     def ask_market_details(self, instruments: Sequence[Instrument]) -> list[Request]:
         return []

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from app.domain.markets import Alignment, Event, Ignored, Instrument, WalletNetwork
+from app.domain.markets import Alignment, Event, Ignored, Instrument, Product, WalletNetwork
 from app.domain.venues import Venue
 
 T = TypeVar("T")
@@ -107,7 +107,10 @@ class Names:
         """What a message without a name means, where there is one market."""
 
     def learn(self, instrument: Instrument) -> None:
-        self._listed[self._exchange.symbol(instrument)] = instrument
+        """Of spot: a perpetual may be spelled as the spot market of its coin is, and then the
+        call that names it tells them apart."""
+        if instrument.product is Product.SPOT:
+            self._listed[self._exchange.symbol(instrument)] = instrument
 
     def __getitem__(self, symbol: str) -> Instrument:
         """Raises Unreadable."""

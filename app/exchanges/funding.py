@@ -14,11 +14,10 @@ from app.domain.events import FundingRate
 from app.domain.markets import Product
 from app.domain.times import MS_NS
 from app.domain.venues import Venue
-from app.exchanges.binance import Binance
+from app.exchanges.binance import USDM_ROOT, Binance
 from app.exchanges.contract import Millis, Request, Unreadable
 
 VENUE = Venue.BINANCE
-ROOT = "https://fapi.binance.com"
 PATH = "/fapi/v1/premiumIndex"
 _BINANCE = Binance()
 
@@ -34,7 +33,7 @@ class _Index(msgspec.Struct, rename="camel"):
 
 
 def ask() -> Request:
-    return Request("GET", PATH, root=ROOT)
+    return Request("GET", PATH, root=USDM_ROOT)
 
 
 def read(body: bytes) -> tuple[FundingRate, ...]:

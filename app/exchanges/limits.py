@@ -259,24 +259,32 @@ def _upbit_left(reply: Reply) -> list[Left]:
     return [Left(_upbit_group(reply.request), int(second), None, reset_ns)]
 
 
-BINANCE_BUDGET, SAPI_BUDGET = 6_000, 12_000
+BINANCE_BUDGET, SAPI_BUDGET, FUTURES_BUDGET = 6_000, 12_000, 2_400
 BINANCE_WEIGHTS = {
     "/api/v3/exchangeInfo": 20,
     "/api/v3/depth": 50,
     "/api/v3/klines": 2,
     "/sapi/v1/capital/config/getall": 10,
+    "/fapi/v1/premiumIndex": 10,
 }
+BINANCE_GROUPS = {
+    "/sapi/": ("sapi", "x-sapi-used-ip-weight-1m", SAPI_BUDGET),
+    "/fapi/": ("fapi", "x-mbx-used-weight-1m", FUTURES_BUDGET),
+}
+"""What begins with these has a budget of its own, and a header that tells of it."""
+
+
+def _binance_group(request: Request) -> tuple[str, str, int]:
+    spot = "api", "x-mbx-used-weight-1m", BINANCE_BUDGET
+    return BINANCE_GROUPS.get(request.path[:6], spot)
 
 
 def _binance_charges(request: Request) -> dict[str, int]:
-    group = "sapi" if request.path.startswith("/sapi/") else "api"
-    return {group: BINANCE_WEIGHTS.get(request.path, 1)}
+    return {_binance_group(request)[0]: BINANCE_WEIGHTS.get(request.path, 1)}
 
 
 def _binance_left(reply: Reply) -> list[Left]:
-    group, name, budget = "api", "x-mbx-used-weight-1m", BINANCE_BUDGET
-    if reply.request.path.startswith("/sapi/"):
-        group, name, budget = "sapi", "x-sapi-used-ip-weight-1m", SAPI_BUDGET
+    group, name, budget = _binance_group(reply.request)
     used = reply.whole(name)
     return [] if used is None else [Left(group, budget - used)]
 
@@ -363,6 +371,7 @@ RULES: dict[Venue, Rules] = {
         {
             "api": lambda: Weight(BINANCE_BUDGET, MINUTE_NS),
             "sapi": lambda: Weight(SAPI_BUDGET, MINUTE_NS),
+            "fapi": lambda: Weight(FUTURES_BUDGET, MINUTE_NS),
         },
         _binance_charges,
         _binance_left,

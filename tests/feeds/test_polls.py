@@ -152,7 +152,8 @@ async def test_a_venue_that_says_too_many_is_left_alone() -> None:
 
 async def test_headers_feed_the_budget() -> None:
     taken = Taken()
-    stage = Stage(mute, {"": fixed(b"{}", x_mbx_used_weight_1m="3000")})
+    answers = {"": fixed(b"{}", x_mbx_used_weight_1m="3000"), "/fapi/v1/premiumIndex": fixed(b"[]")}
+    stage = Stage(mute, answers)  # perpetuals have a budget of their own
     async with staged(stage), feeding({BINANCE: stage}, taken) as feeds:
         await until(lambda: 0.5 <= feeds.counts(BINANCE).limit_used < 0.6)
 

@@ -67,6 +67,10 @@ def choose(listed: Listed, policy: Policy, names: Names) -> Choice:
     return {venue: tuple(sorted(found)) for venue, found in chosen.items()}
 
 
+def _spot(instruments: Iterable[Instrument]) -> list[Instrument]:
+    return sorted(each for each in instruments if each.product is Product.SPOT)
+
+
 def _rank(asset: str, policy: Policy) -> tuple[int]:
     """The place among the favourites; all others stand behind them together."""
     favourites = policy.favourites
@@ -116,14 +120,16 @@ class Universe:
         return self._watch()
 
     def read(self, event: MarketsRead) -> tuple[tuple[Fact, ...], tuple[Command, ...]]:
-        """A venue's whole list. Listings and delistings are told from the second list on."""
+        """A venue's whole list. Listings and delistings of spot are told from the second list on;
+        perpetuals are only there to hedge with."""
         before = self._listed.get(event.venue)
         now = {market.instrument: market for market in event.markets[:MARKETS_MAX]}
         self._listed[event.venue] = now
         facts: list[Fact] = []
         if before is not None:
-            facts += [MarketListed(event.at_ns, each) for each in sorted(now.keys() - before)]
-            facts += [MarketDelisted(event.at_ns, each) for each in sorted(before.keys() - now)]
+            came, went = _spot(now.keys() - before), _spot(before.keys() - now)
+            facts += [MarketListed(event.at_ns, each) for each in came]
+            facts += [MarketDelisted(event.at_ns, each) for each in went]
         return tuple(facts), self._watch()
 
     def market(self, instrument: Instrument) -> Market | None:
@@ -134,7 +140,8 @@ class Universe:
         return instrument not in self.unrouted and instrument.quote in MONEY
 
     def count(self, venue: Venue) -> int:
-        return len(self._listed.get(venue, ()))
+        """Of spot."""
+        return len(_spot(self._listed.get(venue, ())))
 
     def assets(self) -> dict[str, tuple[Instrument, ...]]:
         """What is watched, by our name of the asset, without what only makes rates."""

@@ -9,6 +9,7 @@ import structlog
 
 from app.domain.events import MarketsRead
 from app.domain.markets import Instrument, Market
+from app.exchanges.contract import Request
 from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.limits import DISCOVERY_S, RETRY_S
 from app.runtime.feeds.polling import Poll
@@ -28,6 +29,7 @@ class Discovery:
         self._station = station
         self._asked_at_ns = 0
         self._details: dict[Instrument, Market] = {}
+        self._beside: dict[str, list[Market]] = {}
 
     def watch(self, instruments: tuple[Instrument, ...]) -> None:
         is_news = not set(instruments) <= self._details.keys()
@@ -44,21 +46,33 @@ class Discovery:
         """True: all went well."""
         station = self._station
         self._asked_at_ns = station.clock.at_ns()
-        try:
-            found: list[Market] = []
-            for request in station.exchange.ask_markets():
-                events = await station.rest.read(request)
-                found += [event for event in events if isinstance(event, Market)]
-        except VenueError as error:
-            station.tally.reason = error.reason
-            log.warning("markets_not_read", venue=station.venue, reason=str(error))
-            return False
+        found: list[Market] = []
+        for request in station.exchange.ask_markets():
+            try:
+                found += await self._ask(request)
+            except VenueError as error:
+                log.warning(
+                    "markets_not_read", venue=station.venue, call=request.path, reason=str(error)
+                )
+                if request.root is None:
+                    station.tally.reason = error.reason
+                    return False
+                # Another host, which others do without: what it said last stays.
+                found += self._beside.get(request.root, ())
         for market in found:
             station.rest.names.learn(market.instrument)
         went_well = await self._ask_details()
         self.markets = tuple(joined(found, self._details))
         station.take(MarketsRead(station.clock.at_ns(), station.venue, self.markets))
         return went_well
+
+    async def _ask(self, request: Request) -> list[Market]:
+        """Raises VenueError."""
+        events = await self._station.rest.read(request)
+        found = [event for event in events if isinstance(event, Market)]
+        if request.root is not None:
+            self._beside[request.root] = found
+        return found
 
     async def _ask_details(self) -> bool:
         station = self._station

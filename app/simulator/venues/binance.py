@@ -22,7 +22,7 @@ from app.simulator.protocol import (
     Update,
     decimal_lot,
 )
-from app.simulator.venues.binance_funding import premium_index
+from app.simulator.venues.binance_funding import perpetuals, premium_index
 from app.simulator.venues.binance_private import BinancePrivate
 from app.simulator.venues.wire import MINUTE_MS, compact, levels, number, rows
 
@@ -117,7 +117,9 @@ class Binance(Dialect):
                 market = self.market
                 listed = market.listings.values()
                 return Reply.json(premium_index(listed, market.seed, market.now_ms()))
-            case "/fapi/v1/exchangeInfo" | "/dapi/v1/exchangeInfo":
+            case "/fapi/v1/exchangeInfo":
+                return Reply.json(perpetuals(self.market.listings.values(), self.market.now_ms()))
+            case "/dapi/v1/exchangeInfo":
                 return Reply.json({"timezone": "UTC", "rateLimits": [], "symbols": []})
         return _unknown()
 

@@ -1,4 +1,5 @@
-"""Binance USDT-M perpetuals (binance.md §8): mark, index and funding of every coin, no books."""
+"""Binance USDT-M perpetuals (binance.md §8): rules, mark, index and funding of every coin,
+no books."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from random import Random
 
 from app.simulator.protocol import Listing
 
+QUOTE = "USDT"
 EVERY_MS = 8 * 3_600_000
 """Payments at 00, 08 and 16 UTC."""
 USUAL, SPREAD = 0.0001, 0.00015
@@ -14,9 +16,44 @@ USUAL, SPREAD = 0.0001, 0.00015
 BASIS = 0.0002
 
 
+def perpetuals(listings: Iterable[Listing], now_ms: int) -> dict[str, object]:
+    """`GET /fapi/v1/exchangeInfo`: one for each coin against USDT, in the steps of spot."""
+    rows = [_perpetual(one) for one in listings if one.quote == QUOTE]
+    return {"timezone": "UTC", "serverTime": now_ms, "rateLimits": [], "symbols": rows}
+
+
+def _perpetual(listing: Listing) -> dict[str, object]:
+    tick, lot = f"{listing.tick:f}", f"{listing.lot:f}"
+    lots = {"minQty": lot, "maxQty": "10000000", "stepSize": lot}
+    return {
+        "symbol": listing.symbol,
+        "pair": listing.symbol,
+        "contractType": "PERPETUAL",
+        "status": "TRADING",
+        "baseAsset": listing.base,
+        "quoteAsset": listing.quote,
+        "marginAsset": listing.quote,
+        "pricePrecision": listing.price_decimals,
+        "quantityPrecision": listing.lot_decimals,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": tick,
+                "maxPrice": "1000000",
+                "tickSize": tick,
+            },
+            {"filterType": "LOT_SIZE", **lots},
+            {"filterType": "MARKET_LOT_SIZE", **lots},
+            {"filterType": "MIN_NOTIONAL", "notional": listing.minimum_value},
+        ],
+        "orderTypes": ["LIMIT", "MARKET"],
+        "timeInForce": ["GTC", "IOC", "FOK", "GTX"],
+    }
+
+
 def premium_index(listings: Iterable[Listing], seed: int, now_ms: int) -> list[dict[str, object]]:
     """`GET /fapi/v1/premiumIndex` without a symbol."""
-    return [_row(one, seed, now_ms) for one in listings if one.quote == "USDT"]
+    return [_row(one, seed, now_ms) for one in listings if one.quote == QUOTE]
 
 
 def _row(listing: Listing, seed: int, now_ms: int) -> dict[str, object]:
