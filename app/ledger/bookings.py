@@ -91,12 +91,12 @@ def returned(sent: Transfer, back: Decimal, cycle_id: str, *, closed: bool) -> l
 
 
 def settlement(standings: dict[Key, Decimal], cycle_id: str) -> list[Line]:
-    """The difference that closed derivative positions have left, as money."""
+    """The difference that closed derivative positions have left, as money in their own purse."""
     lines: list[Line] = []
     for (account, asset, _), amount in standings.items():
         if account.startswith("position:"):
             venue = Venue(account.partition(":")[2])
-            there = (chart.reserved(venue), cycle_id)
+            there = (chart.margin(venue), chart.NOBODY)
             lines += _moved((account, cycle_id), there, asset, amount)
     return lines
 
@@ -141,8 +141,12 @@ def _way(sent: Transfer, cycle_id: str, *, closed: bool) -> Place:
 
 
 def _fee(traded: Fill, cycle_id: str, *, closed: bool) -> list[Line]:
-    """A fee in a third asset was never reserved: it comes from what is available there."""
+    """A fee in a third asset was never reserved: it comes from what is available there. That of
+    a derivative comes from the purse that secures it."""
     own = (traded.instrument.base, traded.instrument.quote)
+    if traded.instrument.product is not Product.SPOT:
+        margin = (chart.margin(traded.venue), chart.NOBODY)
+        return _moved(margin, (chart.FEE_TRADE, cycle_id), traded.fee_asset, traded.fee)
     purse = _purse(traded.venue, cycle_id, closed=closed or traded.fee_asset not in own)
     return _moved(purse, (chart.FEE_TRADE, cycle_id), traded.fee_asset, traded.fee)
 

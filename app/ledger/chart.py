@@ -46,6 +46,12 @@ def position(venue: Venue) -> str:
     return f"position:{venue}"
 
 
+def margin(venue: Venue) -> str:
+    """What hedges have brought to, and taken from, the purse that secures them: it is apart from
+    what the venue trades and sends, a person fills it, and its whole is not in the books."""
+    return f"margin:{venue}"
+
+
 def guarded(account: str) -> bool:
     return account.startswith(("venue:", "transit:"))
 
