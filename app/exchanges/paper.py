@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_UP, Decimal
 from typing import NamedTuple
 
-from app.domain.markets import Instrument, Side
+from app.domain.markets import Instrument, Product, Side
 from app.domain.orders import (
     ORDER_ENDS,
     Fill,
@@ -227,6 +227,7 @@ class PaperVenue:
         bps = self._taker_bps(instrument)
         assert bps is not None, "an order without a known fee was not accepted"
         in_base = terms.side is Side.BUY and self.venue in FEE_IN_BASE
+        in_base = in_base and instrument.product is Product.SPOT
         amount = quantity if in_base else price * quantity
         count = len(held.fills) + 1
         return Fill(
@@ -361,6 +362,23 @@ def depth_of(
 ) -> Depth:
     """Of a book's floats: the shortest decimal that is this float, as the venue wrote it."""
     return Depth(version, _exact(bids), _exact(asks))
+
+
+def scaled(depth: Depth, factor: Decimal, tick: Decimal) -> Depth:
+    """The same levels at other prices, in whole ticks, never better for whoever takes them."""
+    return Depth(
+        depth.version,
+        _repriced(depth.bids, factor, tick, ROUND_FLOOR),
+        _repriced(depth.asks, factor, tick, ROUND_CEILING),
+    )
+
+
+def _repriced(levels: Levels, factor: Decimal, tick: Decimal, rounding: str) -> Levels:
+    found: dict[Decimal, Decimal] = {}
+    for price, quantity in levels:
+        steps = (price * factor / tick).to_integral_value(rounding)
+        found[steps * tick] = found.get(steps * tick, ZERO) + quantity
+    return tuple(found.items())
 
 
 def _exact(levels: Sequence[tuple[float, float]]) -> Levels:

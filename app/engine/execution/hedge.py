@@ -5,7 +5,11 @@ short is as large as what the cycle holds of the base, in whole lots: opened whe
 filled, closed in step with what has been sold. Whatever else becomes of a cycle, a short without
 its coins is closed first: that only takes risk away, so nobody has to be asked.
 
-Perpetuals are Binance's (USDT-M). A short receives the funding when that is positive.
+Perpetuals are Binance's (USDT-M), in one-way mode. What secures them is a purse of its own that a
+person fills: what a short has gained or lost stays there, and one that it cannot secure is refused
+by the venue, so the cycle turns back. A short receives the funding when that is positive; it counts
+in the plan's cost, but what is really paid (every eight hours) is in no order's fills, and so not
+in the cycle's result.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from app.engine.execution.sight import TETHER, Perpetual
 
 VENUE = Venue.BINANCE
 BAND = Decimal("0.005")
-"""From the mark: what trades at once does so at the book's price, which is not watched here."""
+"""From the mark: what trades at once does so at its own book's price, which nobody watches."""
 STEP = Decimal("0.05")
 """Of the short: less is not closed while there are coins: the network's fee was hedged as well."""
 TRIES_MAX = 3

@@ -15,8 +15,17 @@ from app.domain.times import MINUTE_NS, SECOND_NS
 from app.domain.trading import TradingPolicy
 from app.domain.venues import KOREAN, Venue
 from app.engine.detection.board import BARRED
-from app.engine.execution.amounts import BPS, Grid, exact
-from app.engine.execution.sight import MINUTES, MINUTES_ELSE, Best, Book, Link, Perpetual, Traits
+from app.engine.execution.amounts import BPS, ONE, Grid, exact
+from app.engine.execution.sight import (
+    MINUTES,
+    MINUTES_ELSE,
+    Best,
+    Book,
+    Link,
+    Perpetual,
+    Traits,
+    spot_of,
+)
 from app.engine.market.fees import Fees
 from app.engine.market.health import Channels
 from app.engine.market.identity import Identities
@@ -26,6 +35,8 @@ from app.engine.market.wallets import Wallets
 
 FUNDING_AGE_NS = 3 * MINUTE_NS
 """It is read once a minute."""
+APART_MAX = Decimal("0.2")
+"""A premium is less, another coin's price is hardly ever so near."""
 
 
 class VenueRules(Protocol):
@@ -74,13 +85,31 @@ class LiveSight:
             self._fundings = {each.instrument: (each, event.at_ns) for each in event.rates}
 
     def perpetual(self, instrument: Instrument, at_ns: int) -> Perpetual | None:
-        """The fee is that of spot, which is no less than a perpetual's."""
+        """The fee is that of spot, which is no less than a perpetual's. The mark is a minute old:
+        where the coin's own book is live it goes on with that, by as much as they were apart."""
         found, grid = self._fundings.get(instrument), self.grid(instrument)
         fee = self.fee(instrument, at_ns)
         if found is None or grid is None or fee is None or at_ns - found[1] > FUNDING_AGE_NS:
             return None
         read = found[0]
-        return Perpetual(exact(read.mark), exact(read.rate), read.next_at_ns, fee, grid)
+        mark, best = exact(read.mark), self.best(spot_of(instrument), at_ns)
+        if best is not None and (basis := self.basis(instrument)) is not None:
+            mark = (best.bid + best.ask) / 2 * basis
+        if not self._is_ours(instrument, mark):
+            return None
+        return Perpetual(mark, exact(read.rate), read.next_at_ns, fee, grid)
+
+    def basis(self, instrument: Instrument) -> Decimal | None:
+        """What a perpetual costs, in what its coin costs, when it was read last."""
+        found = self._fundings.get(instrument)
+        if found is None or found[0].index <= 0.0:
+            return None
+        return exact(found[0].mark) / exact(found[0].index)
+
+    def _is_ours(self, instrument: Instrument, mark: Decimal) -> bool:
+        """Far from what our coin costs, it is another coin by that name."""
+        ours, quote = self.price(instrument.base), self.price(instrument.quote)
+        return ours is None or quote is None or abs(mark * quote / ours - ONE) <= APART_MAX
 
     def book(self, instrument: Instrument, at_ns: int) -> Book | None:
         record = self._record(instrument, at_ns)

@@ -100,6 +100,11 @@ class Sight(Protocol):
         ...
 
 
+def spot_of(perpetual: Instrument) -> Instrument:
+    """Its coin, at the same venue."""
+    return Instrument(perpetual.venue, perpetual.base, perpetual.quote)
+
+
 def money(venue: Venue) -> str:
     """What a venue's coins are quoted in, where we choose: the asset that profits are made in."""
     if venue in KOREAN:

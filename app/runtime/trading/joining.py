@@ -7,15 +7,16 @@ from decimal import Decimal
 from functools import partial
 
 from app.books.ladder import ASKS, BIDS
-from app.domain.markets import Instrument
+from app.domain.markets import Instrument, Product
 from app.domain.orders import Balance, Fill, Order
 from app.domain.trading import Purse
 from app.domain.transfers import Transfer
 from app.domain.venues import Venue
 from app.engine.core import Engine
+from app.engine.execution.sight import spot_of
 from app.exchanges.accounts import ACCOUNTS
 from app.exchanges.accounts.contract import Rules
-from app.exchanges.paper import Depth, PaperVenue, Passages, depth_of
+from app.exchanges.paper import Depth, PaperVenue, Passages, depth_of, scaled
 from app.ledger import intents, posting
 from app.ledger.queries import Connection
 from app.runtime.feeds.feeds import Feeds
@@ -62,9 +63,11 @@ def venue_ports(
 
 def depth_by(engine: Engine) -> Callable[[Instrument], Depth | None]:
     """The valid book of an instrument now. Of a stale or broken one nothing may trade."""
-    rack = engine.rack
+    rack, sight = engine.rack, engine.trading.sight
 
     def depth(instrument: Instrument) -> Depth | None:
+        if instrument.product is Product.PERPETUAL:
+            return perpetual(instrument)
         row = rack.row(instrument)
         if row is None or not rack.tops[row]["valid"]:
             return None
@@ -75,6 +78,17 @@ def depth_by(engine: Engine) -> Callable[[Instrument], Depth | None]:
             prices = top["prices"][side][:count].tolist()
             sides.append(list(zip(prices, top["quantities"][side][:count].tolist(), strict=True)))
         return depth_of(int(top["version"]), *sides)
+
+    def perpetual(instrument: Instrument) -> Depth | None:
+        """Its own book is not watched: as deep as the coin's is, as far from it as was read."""
+        spot, basis, grid = (
+            depth(spot_of(instrument)),
+            sight.basis(instrument),
+            sight.grid(instrument),
+        )
+        if spot is None or basis is None or grid is None or grid.tick is None:
+            return None
+        return scaled(spot, basis, grid.tick)
 
     return depth
 
