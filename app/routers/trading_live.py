@@ -64,7 +64,7 @@ PAGES: dict[str, Shown] = {
 }
 CYCLE = Shown(
     "cycle.html",
-    ("head", "actions", "meta", "track", "lanes", "intents", "matrix", "compared", "places",
+    ("top", "actions", "meta", "track", "lanes", "intents", "matrix", "compared", "places",
      "ways", "events", "said", "factsretry", "factscompensate", "factsclose"),
     one,
     beats=1,

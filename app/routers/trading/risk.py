@@ -54,7 +54,7 @@ async def risk(here: Desk, _: Mapping[str, str], __: str = "") -> dict[str, Any]
         "mast": await masthead(here),
         "engine": engine,
         "limits": tuple(sorted(here.trading.limits(), key=_order)),
-        "breakers": tuple(_breaker(row, now_ns) for row in here.trading.breakers()),
+        "breakers": tuple(breaker(row, now_ns) for row in here.trading.breakers()),
         "changes": changes,
         "setting_of": SETTINGS,
         "policy": here.trading.policies.now,
@@ -68,7 +68,7 @@ def _order(row: LimitRow) -> tuple[bool, float]:
     return (row.used is None, -(row.used or 0.0) - row.refused_today * 1e-9)
 
 
-def _breaker(row: BreakerRow, now_ns: int) -> Breaker:
+def breaker(row: BreakerRow, now_ns: int) -> Breaker:
     until = row.open_until_ns
     is_open = until is not None and until > now_ns
     forever = until is not None and until >= FOREVER_NS

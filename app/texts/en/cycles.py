@@ -123,7 +123,7 @@ TEXTS: dict[str, str] = {
     "open": "Open",
     "journal": "Journal",
     "journal.small": "moves, intents, questions, answers",
-    "events": "one word of the venues | {n} words of the venues",
+    "events": "one venue message | {n} venue messages",
     "said.OPENED": "opened",
     "said.MOVED": "move",
     "said.ORDER": "order",
@@ -149,6 +149,7 @@ TEXTS: dict[str, str] = {
         "You say that this is right: what it holds becomes free where it lies, what is in "
         "flight is booked as a dead letter, the rest as its loss."
     ),
+    "ask.cannot.wait": "A dead letter does not move by itself.",
     "ask.cannot.retry": "Only a cycle that waits for a retry or is a dead letter can be retried.",
     "ask.cannot.compensate": (
         "Not while an order or a transfer of its first half is under way, nor when it goes home "

@@ -59,5 +59,6 @@ TEXTS: dict[str, str] = {
     "planned_at": "Planned",
     "sent_at": "Sent",
     "valid_until": "Valid until",
+    "txid": "Transaction",
     "once": "One intent is sent at most once. A lost answer is asked about, never resent.",
 }

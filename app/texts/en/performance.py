@@ -29,5 +29,6 @@ TEXTS: dict[str, str] = {
     "col.volume": "Volume KRW",
     "col.fees": "Fees KRW",
     "col.equity": "Equity KRW",
+    "col.sharpe": "Sharpe",
     "col.drawdown": "Drawdown",
 }

@@ -57,5 +57,6 @@ TEXTS: dict[str, str] = {
     "planned_at": "계획",
     "sent_at": "보냄",
     "valid_until": "유효 기한",
+    "txid": "거래 번호",
     "once": "의도 하나는 많아야 한 번 보냅니다. 답을 잃으면 묻기만 하고 다시 보내지 않습니다.",
 }

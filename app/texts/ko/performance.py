@@ -29,5 +29,6 @@ TEXTS: dict[str, str] = {
     "col.volume": "거래액 KRW",
     "col.fees": "수수료 KRW",
     "col.equity": "총자산 KRW",
+    "col.sharpe": "샤프",
     "col.drawdown": "낙폭",
 }
