@@ -119,6 +119,7 @@ def torture(
         first.start()
         first.reconciled()
         first.set_up(EVERYTHING)
+        first.name_fees()
         for kimp in kimps[1:]:
             kimp.start()
             kimp.reconciled()

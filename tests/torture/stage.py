@@ -14,10 +14,12 @@ from typing import Any
 
 import httpx
 
+from app.runtime.feeds.demo import BOUND
 from tests.browser.service import PASSWORD, REPOSITORY, TOKEN, free_port
 from tests.live.world import FX_PATHS, VENUES, Simulator
 
 READY_S_MAX = 240.0
+WALLETS_S_MAX = 60.0
 LOOK_S = 0.1
 SETTINGS: Mapping[str, object] = {
     "retry.base_s": 1.0,
@@ -62,7 +64,7 @@ class Kimp:
         self.began_s = time.monotonic()
         with (self.folder / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve"],
+                [sys.executable, "-c", BOUND, sys.executable, "-m", "app", "serve"],
                 cwd=REPOSITORY,
                 env=self.environment,
                 stdout=log,
@@ -115,6 +117,19 @@ class Kimp:
             for key, value in settings.items():
                 answer = api.put(f"/settings/{key}", json={"value": value})
                 assert answer.status_code == 200, f"{key}: {answer.text}"
+
+    def name_fees(self) -> None:
+        """Where a venue tells no fee of a withdrawal, a person does: half of the least amount."""
+        with self.api() as api:
+            latest_s = time.monotonic() + WALLETS_S_MAX
+            while not (rows := api.get("/wallets", params={"limit": 1000}).json()["items"]):
+                assert time.monotonic() < latest_s, "no wallets are known"
+                time.sleep(LOOK_S)
+            for row in rows:
+                if row["fee"] is None and row["minimum"] is not None:
+                    told = {name: row[name] for name in ("venue", "asset", "network")}
+                    told["amount"] = float(row["minimum"]) / 2
+                    api.put("/fees/withdrawals", json=told).raise_for_status()
 
     def quiet(self, seconds: float, told: Callable[[str], None] = print) -> list[str]:
         """Begin nothing new and wait until all that is open has ended; what has not."""
