@@ -211,8 +211,10 @@ def test_the_doctor_finds_a_new_machine_fit(tmp_path: Path) -> None:
         "kernels": "note",
         "database": "note",
         "disk": "ok",
+        "live": "note",
     }
     assert not (tmp_path / "data" / "kimp.db").exists(), "a look changes nothing"
+    assert not (tmp_path / "data" / "master.key").exists()
 
 
 def test_the_doctor_says_what_to_do_about_each_thing_that_is_missing(tmp_path: Path) -> None:
