@@ -6,37 +6,18 @@ Prints a line for each seed that fails, how to play it again, what hazards were 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 from app.domain.cycles import MOVES
 from tests.simulation.hazards import ELSEWHERE, HAZARDS, of
-from tests.simulation.store import Disk
-from tests.simulation.story import Story, Told, quiet_logs
+from tests.simulation.many import played
+from tests.simulation.story import Told
 
 RARE = 500
 """So many seeds must have met everything; fewer are only a sample."""
-_disk: list[Disk] = []
-
-
-def play(seed: int) -> Told:
-    """In a worker: its database lives as long as it does."""
-    if not _disk:
-        quiet_logs()
-        _disk.append(Disk())
-    return Story(_disk[0], seed, instances=3 if seed % 4 == 0 else 2).play()
-
-
-def played(seeds: list[int], workers: int) -> Iterator[Told]:
-    if workers == 1:
-        yield from map(play, seeds)
-        return
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=400) as pool:
-        yield from pool.imap_unordered(play, seeds, chunksize=4)
 
 
 class Sums:
@@ -100,6 +81,8 @@ def main(words: list[str]) -> int:
     sums, began = Sums(), time.monotonic()
     for told in played(list(range(first, first + count)), workers):
         sums.add(told)
+        if sums.violations and os.environ.get("STOP"):
+            break
     return sums.report(time.monotonic() - began, workers)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -70,7 +71,7 @@ CLOCK_S = 120.0
 FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 20.0, 60.0
 HOT_S, CALM_S = 1.0, 5.0
 
-userstream.WebSocket = Socket  # type: ignore[misc, assignment]
+setattr(userstream, "WebSocket", Socket)  # noqa: B010 - no socket leaves this process
 
 
 class Reader:
@@ -202,7 +203,7 @@ class Instance:
             venue: LivePort(
                 station,
                 ACCOUNTS[venue],
-                instruments=lambda venue=venue: [each for each, _ in self._listed(venue)],
+                instruments=partial(self._instruments, venue),
             )
             for venue, station in self.stations.items()
         }
@@ -219,6 +220,9 @@ class Instance:
                 return await ask()
             except Exception:
                 await self.process.sleep(1.0)
+
+    def _instruments(self, venue: Venue) -> list[Instrument]:
+        return [instrument for instrument, _ in self._listed(venue)]
 
     def _listed(self, venue: Venue) -> list[tuple[Instrument, Listing]]:
         return self.theatre.instruments(venue)

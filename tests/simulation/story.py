@@ -213,8 +213,11 @@ class Story:
             )
             for instance in self.instances.values():
                 instance.is_calm = waits
-            waiting = [each for view in views for each in (*view.orders, *view.transfers)]
-            done = all(each.is_over for each in waiting)
+            done = all(
+                all(order.is_over for order in view.orders)
+                and all(transfer.is_over for transfer in view.transfers)
+                for view in views
+            )
             if busy or not done or now < OPENING_S or not self._is_settled():
                 continue
             if not await self._click(views):

@@ -23,9 +23,10 @@ from app.simulator import tls
 from app.simulator.desk import VenueDesk
 from app.simulator.part import Part
 from app.simulator.protocol import Candle, Keys, Listing, Rules, Trade, Update, Wallet
-from app.simulator.serve import DIALECTS, PASSPHRASE
+from app.simulator.serve import PASSPHRASE
 from app.simulator.trading import Deposit, Fill, Order, Purse, Withdrawal
 from app.simulator.transfers import Journey, Transfers
+from app.simulator.venues import DIALECTS
 from app.simulator.world.books import Maker, decimals_of
 from app.simulator.world.catalogue import CHAINS
 from app.simulator.world.coins import Coin, wallet

@@ -80,7 +80,7 @@ class Troubles:
     def _met(self, kind: str) -> None:
         self.story.chaos.met[kind] += 1
 
-    # ---- venues ----------------------------------------------------------------------------------
+    # ---- venues ------------------------------------------------------------
 
     def _fault(self, part: Part, kind: str, lasts_s: float) -> None:
         body: dict[str, Any] = {"kind": kind}
@@ -155,7 +155,7 @@ class Troubles:
         for outlet in list(part.outlets):
             outlet.reset()
 
-    # ---- people ------------------------------------------------------------------------------------
+    # ---- people ------------------------------------------------------------
 
     async def _person(self, kind: str, lasts_s: float) -> None:
         store = self.story.store

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import warnings
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -57,17 +59,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     try:
         return loop.run_until_complete(main)
     finally:
-        for task in asyncio.all_tasks(loop):
-            _bury(task)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for task in asyncio.all_tasks(loop):
+                _bury(task)
         asyncio.set_event_loop(None)
         loop.close()
 
 
 def _bury(task: asyncio.Task[Any]) -> None:
     """A process that was killed runs no `finally` that anybody could see."""
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
-    frame = task.get_coro()
-    try:
-        frame.close()  # type: ignore[union-attr]
-    except BaseException:
-        pass
+    setattr(task, "_log_destroy_pending", False)  # noqa: B010 - asyncio has no word for it
+    story: Any = task.get_coro()
+    with suppress(BaseException):
+        story.close()

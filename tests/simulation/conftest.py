@@ -1,0 +1,21 @@
+"""One database for all seeds of a process: its statements are compiled once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from tests.simulation.store import Disk
+from tests.simulation.story import quiet_logs
+
+
+@pytest.fixture(scope="module")
+def disk() -> Iterator[Disk]:
+    before = structlog.get_config()
+    quiet_logs()
+    yield Disk()
+    structlog.configure(**before)
+    logging.disable(logging.NOTSET)
