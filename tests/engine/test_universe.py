@@ -43,6 +43,25 @@ def test_a_coin_of_one_venue_has_no_route() -> None:
     assert chosen(listed) == {UPBIT: ["BTC/KRW"], BINANCE: ["BTC/USDT"]}
 
 
+def test_perpetuals_are_known_and_nothing_else() -> None:
+    """For a hedge: no route, no book, no news, no count."""
+    universe = Universe(Names())
+    spot = {UPBIT: markets(UPBIT, "BTC/KRW"), BINANCE: markets(BINANCE, "BTC/USDT")}
+    hedges = [
+        Market(Instrument(BINANCE, base, "USDT", Product.PERPETUAL), True, "0.1", "0.001")
+        for base in ("BTC", "XRP")
+    ]
+    for venue, found in spot.items():
+        universe.read(MarketsRead(T0, venue, tuple(found)))
+    watched = dict(universe.watched)
+    told = universe.read(MarketsRead(T0, BINANCE, (*spot[BINANCE], *hedges)))
+    assert told == ((), ())
+    assert universe.watched == watched
+    assert universe.count(BINANCE) == 1
+    assert universe.market(hedges[0].instrument) == hedges[0]
+    assert universe.read(MarketsRead(T0, BINANCE, tuple(spot[BINANCE]))) == ((), ())
+
+
 def test_each_venue_shows_its_best_quote() -> None:
     listed = {
         UPBIT: markets(UPBIT, "BTC/USDT", "BTC/KRW", "ETH/BTC", "ETH/USDT"),

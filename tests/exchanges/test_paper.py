@@ -6,8 +6,9 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from app.domain.markets import Instrument, Side
+from app.domain.markets import Instrument, Product, Side
 from app.domain.orders import (
     Fill,
     NoAnswer,
@@ -19,7 +20,7 @@ from app.domain.orders import (
 )
 from app.domain.transfers import TransferState
 from app.domain.venues import Venue
-from app.exchanges.paper import Depth, PaperVenue, Passages, address_of, depth_of, number_of
+from app.exchanges.paper import Depth, PaperVenue, Passages, address_of, depth_of, number_of, scaled
 from tests.runtime.trading.rows import COIN, SECOND, T0, WON, order, transfer
 
 BOOK = depth_of(1, [(2.4, 50.0), (2.3, 100.0)], [(2.5, 40.0), (2.6, 80.0), (2.7, 500.0)])
@@ -46,6 +47,24 @@ def test_an_ioc_takes_levels_up_to_its_price_and_the_rest_is_cancelled() -> None
         (Decimal("2.5"), Decimal("40.0")),
         (Decimal("2.6"), Decimal("80.0")),
     ]
+
+
+def test_a_perpetual_is_paid_for_in_its_quote() -> None:
+    coin = order(price="2.6", quantity="200").terms.instrument
+    hedge = replace(coin, product=Product.PERPETUAL)
+    asked = order(price="2.6", quantity="40")
+    asked = replace(asked, terms=replace(asked.terms, instrument=hedge))
+    _, (fill,) = venue().place(asked, BOOK, T0)
+    assert (fill.fee, fill.fee_asset) == (Decimal("0.1"), hedge.quote)
+
+
+def test_a_book_at_other_prices_is_never_better_for_its_taker() -> None:
+    near = scaled(BOOK, Decimal("1.01"), Decimal("0.1"))
+    assert near.bids == ((Decimal("2.4"), Decimal(50)), (Decimal("2.3"), Decimal(100)))
+    assert [price for price, _ in near.asks] == [Decimal("2.6"), Decimal("2.7"), Decimal("2.8")]
+    joined = scaled(BOOK, Decimal(1), Decimal("0.5"))
+    assert joined.asks == ((Decimal("2.5"), Decimal(40)), (Decimal("3.0"), Decimal(580)))
+    assert joined.version == BOOK.version
 
 
 def test_what_was_taken_is_gone_until_the_book_changes() -> None:

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from app.domain.events import ClockRead, MarketsRead, RateRead, SnapshotRead, WalletsRead
 from app.domain.facts import AskBook, AskMarkets, Watch
-from app.domain.markets import Flow, Instrument
+from app.domain.markets import Flow, Instrument, Product
 from app.domain.secret import Secret
 from app.domain.venues import Venue
 from app.exchanges.signing import Keys
@@ -55,6 +55,34 @@ async def test_every_market_is_told_and_later_what_its_list_left_open() -> None:
         ticks = {market.instrument.base: market.tick for market in second.markets}
         assert ticks == {"BTC": "1000", "XRP": None}, "of what is watched"
         assert feeds.counts(UPBIT).markets == 2
+
+
+def symbol(name: str, base: str) -> dict[str, object]:
+    return {"symbol": name, "status": "TRADING", "baseAsset": base, "quoteAsset": "USDT",
+            "filters": []}  # fmt: skip
+
+
+async def test_perpetuals_are_listed_beside_spot_and_nothing_waits_for_their_host() -> None:
+    def told(*names: str) -> bytes:
+        return json.dumps({"symbols": [symbol(name, name[:-4]) for name in names]}).encode()
+
+    answers = {
+        "/api/v3/exchangeInfo": fixed(told("BTCUSDT", "XRPUSDT")),
+        "/fapi/v1/exchangeInfo": fixed(b"<html>"),
+    }
+    taken, clock, stage = Taken(), FastClock(600), Stage(mute, answers)
+    spot, hedges = ("spot", "BTC"), ("perpetual", "BTC")
+    async with staged(stage), feeding({BINANCE: stage}, taken, clock=clock) as feeds:
+        for count, answer, beside in (
+            (1, fixed(told("BTCUSDT")), []), (2, fixed(b"<html>"), [hedges]),
+            (3, fixed(b"<html>"), [hedges]),
+        ):  # fmt: skip
+            read = await taken.until(MarketsRead, count)
+            names = [(each.instrument.product.value, each.instrument.base) for each in read.markets]
+            assert names == [spot, ("spot", "XRP"), *beside], "what was last heard of them stays"
+            stage.answers["/fapi/v1/exchangeInfo"] = answer
+        assert feeds.counts(BINANCE).markets == 2
+        assert feeds.venues[BINANCE].station.rest.names["BTCUSDT"].product is Product.SPOT
 
 
 async def test_markets_are_asked_every_five_minutes_so_listings_and_delistings_show() -> None:

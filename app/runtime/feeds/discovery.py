@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from app.domain.events import MarketsRead
-from app.domain.markets import Instrument, Market
+from app.domain.markets import Instrument, Market, Product
 from app.exchanges.contract import Request
 from app.runtime.feeds.clock import seconds_ns
 from app.runtime.feeds.limits import DISCOVERY_S, RETRY_S
@@ -41,6 +41,11 @@ class Discovery:
         """A listed market was refused: has it gone? Not asked again and again."""
         if self._station.clock.at_ns() - self._asked_at_ns >= seconds_ns(RETRY_S):
             self.poll.soon()
+
+    @property
+    def count(self) -> int:
+        """Of spot."""
+        return sum(each.instrument.product is Product.SPOT for each in self.markets)
 
     async def round(self) -> bool:
         """True: all went well."""

@@ -151,7 +151,7 @@ class VenueFeed:
             breaker_until_ns=breaker.until_ns,
             last_message_at_ns=tally.last_message_at_ns,
             reason=tally.reason,
-            markets=len(self.discovery.markets),
+            markets=self.discovery.count,
         )
 
     async def _wallets_and_clock(self) -> None:

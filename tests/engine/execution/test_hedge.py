@@ -11,6 +11,7 @@ from app.domain.cycles import CycleState, CycleStep, ExecutionStyle, Outcome
 from app.domain.facts import TradeRefused
 from app.domain.markets import Product, Side
 from app.domain.orders import Role
+from app.engine.execution.hedge import perpetual
 from tests.engine.builders import BINANCE, UPBIT
 from tests.engine.execution.kit import TRADING, Desk
 from tests.engine.execution.test_main_line import desk as plain
@@ -108,6 +109,28 @@ def test_what_has_no_perpetual_is_not_hedged() -> None:
     assert not world.accounts
     (refused,) = world.told(TradeRefused)
     assert refused.refused.code == "NO_PERPETUAL"  # type: ignore[attr-defined]
+
+
+def test_what_only_has_its_name_is_not_sold_short() -> None:
+    world = plain()
+    world.take_policy(HEDGED)
+    world.funding("XRP", "3.2")
+    world.start()
+    world.lose(BINANCE)
+    sight = world.engine.trading.sight
+    assert sight.perpetual(perpetual("XRP"), world.at_ns) is None, "another XRP, or another price"
+    world.funding("XRP", "2.51")
+    assert sight.perpetual(perpetual("XRP"), world.at_ns) is not None
+
+
+def test_the_mark_goes_on_with_the_coin() -> None:
+    """It is read once a minute; the order has to be near what is traded now."""
+    world = plain()
+    world.funding("XRP", "2.5")
+    world.book(BINANCE, "XRP", 2.549, 2.551)
+    terms = world.engine.trading.sight.perpetual(perpetual("XRP"), world.at_ns)
+    assert terms is not None
+    assert terms.mark == Decimal("2.55")
 
 
 def test_a_late_transfer_keeps_its_short() -> None:

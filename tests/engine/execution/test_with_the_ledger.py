@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import pytest
 from msgspec import structs
 
 from app.domain.cycles import CycleState, Outcome
-from app.ledger import audit
+from app.domain.markets import Side
+from app.domain.orders import Role
+from app.ledger import audit, posting
 from tests.engine.builders import BINANCE, UPBIT, fair
 from tests.engine.execution.kit import TRADING
 from tests.engine.execution.ledgered import MODE, LedgerDesk
@@ -83,6 +86,24 @@ def test_hedged(share: float) -> None:
         cycle = world.cycle()
         net_bps = float(cycle.pnl_krw / cycle.plan.notional_krw * 10_000)
         assert net_bps == pytest.approx(cycle.plan.net_bps, abs=35.0)
+        _check_margin(world)
+
+
+def _check_margin(world: LedgerDesk) -> None:
+    """What the hedges gained lies in their own purse, and nothing of it where spot is traded."""
+    gained = Decimal(0)
+    for name in world.accounts:
+        is_over = world.cycle(name).closed_at_ns is not None
+        for each in world.view(name).orders:
+            if each.role is Role.HEDGE:
+                sign = 1 if each.terms.side is Side.SELL else -1
+                value = each.filled_quantity * (each.average_price or Decimal(0))
+                gained += sign * value * is_over - sum(fee.amount for fee in each.fees)
+    kept = posting.standings_of_cycle(world.conn, MODE, "")
+    assert kept["margin:binance", "USDT", ""] == gained != 0
+    assert not any(account == "unclaimed" for account, _, _ in kept)
+    assert world.view().net[-1].asset == "XRP", "sold and bought back: only rests of it"
+    assert abs(world.view().net[-1].amount) < 1
 
 
 @pytest.mark.parametrize("seed", range(24))
