@@ -9,7 +9,7 @@ premium moves, and that is in the second |
 | withdrawal | what was bought and did not arrive to be sold: network fee, lots |
 | rates | the moneys of both venues against each other, since the plan |
 | return | the way home: trades, fees, networks |
-| hedge | what the short has gained, where there was one |
+| hedge | what the short has gained, less its fees, where there was one |
 | residual | what no bar explains: rests, rounding |
 
 Each part is the step from one product of factors to the next, so all of them together are the net.
@@ -111,11 +111,17 @@ def actual(scene: Scene, pnl_krw: Decimal) -> tuple[Part, ...]:
         return parts(steps, net_bps)
     made = proceeds / spent
     rates = Part("rates", float((made - product) * BPS))
-    hedged = scene.hedge_krw() or ZERO
+    hedged = (scene.hedge_krw() or ZERO) - _hedge_fees_krw(scene)
     home = Part("return", net_bps - float((made - ONE) * BPS + scene.bps(hedged)))
     if plan.hedge is None:
         return parts(steps, net_bps, (rates, home))
     return parts(steps, net_bps, (rates, home, Part("hedge", float(scene.bps(hedged)))))
+
+
+def _hedge_fees_krw(scene: Scene) -> Decimal:
+    fees = (fee for each in scene.orders(Role.HEDGE) for fee in each.fees)
+    worths = (scene.worth(fee.asset, fee.amount) for fee in fees)
+    return sum((each for each in worths if each is not None), ZERO)
 
 
 class Leg(NamedTuple):

@@ -71,8 +71,10 @@ def test_the_coin_s_own_price_does_not_matter(share: float) -> None:
     net_bps = float(cycle.pnl_krw / cycle.plan.notional_krw * 10_000)
     assert net_bps == pytest.approx(cycle.plan.net_bps, abs=35.0), "without it 1,000 more or less"
     assert sum(part.bps for part in cycle.actual) == pytest.approx(net_bps, abs=1e-9)
-    gained = next(part.bps for part in cycle.actual if part.code == "hedge")
-    assert gained * share < 0
+    bars = {part.code: part.bps for part in cycle.actual}
+    assert bars["hedge"] * share < 0
+    planned = next(part.bps for part in cycle.plan.parts if part.code == "return")
+    assert bars["return"] == pytest.approx(planned, abs=5.0), "the short's fees are the short's"
 
 
 def test_a_part_of_the_sale_closes_a_part_of_the_short() -> None:
