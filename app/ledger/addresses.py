@@ -113,8 +113,7 @@ def _check(found: Sequence[Entry], end: tuple[int, str] | None, key: bytes) -> N
 def _write(
     conn: sa.Connection, action: str, address: DepositAddress, by: str, key: bytes, wait_s: float
 ) -> Entry:
-    insert_new(conn, head, {"id": 1, "count": 0, "seal": _head_seal(0, "", key)})
-    conn.execute(sa.select(head).with_for_update()).one()  # one after another
+    _one_after_another(conn, key)
     before = history(conn, key, lock=True)
     last = before[-1].seal if before else ""
     at_ns = clock.now_ns(conn)
@@ -130,6 +129,14 @@ def _write(
     end = {"count": count, "seal": _head_seal(count, sealed.seal, key)}
     conn.execute(head.update().values(end))
     return msgspec.structs.replace(sealed, id=rows.new_id(made))
+
+
+def _one_after_another(conn: sa.Connection, key: bytes) -> None:
+    """The first two of all may stand in each other's way (conflicts.is_conflict), nobody later."""
+    locked = sa.select(head).with_for_update()
+    if conn.execute(locked).first() is None:
+        insert_new(conn, head, {"id": 1, "count": 0, "seal": _head_seal(0, "", key)})
+        conn.execute(locked).one()
 
 
 def _seal(entry: Entry, before: str, key: bytes) -> str:

@@ -6,13 +6,16 @@ what the receiving exchange itself names; both with the tag, whose lack loses co
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import msgspec
 
 from app.domain.problems import FieldError, Problem
 from app.domain.transfers import DepositAddress
 from app.domain.venues import Venue
 from app.ledger import addresses as ledger
-from app.ledger import clock
+from app.ledger import clock, conflicts
 from app.ledger.database import Database
 from app.ledger.queries import Connection
 from app.runtime.accounts import Accounts
@@ -25,7 +28,11 @@ TAGGED = frozenset({
     "ATOM", "CRO", "EOS", "HBAR", "INJ", "IOST", "KAVA", "LUNA", "LUNC", "OSMO", "STX", "TON",
     "XEM", "XLM", "XRP",
 })  # fmt: skip
+CONFLICTS_MAX = 3
 ASSET_CHARS, ADDRESS_CHARS = 64, 255
+
+
+T = TypeVar("T")
 
 
 class AddressRow(msgspec.Struct, frozen=True):
@@ -93,7 +100,7 @@ class AllowList:
         await self._second_factor.prove(principal, proof, visitor)
         write = ledger.add if action == ledger.ADD else ledger.remove
         try:
-            entry = await self._db.write(write, address, principal.name, key)
+            entry = await _again(lambda: self._db.write(write, address, principal.name, key))
         except ledger.Tampered as reason:
             raise Problem("addresses_tampered") from reason
         told = f"{address.venue} {address.asset} {address.network} {address.address} {address.tag}"
@@ -123,6 +130,17 @@ class AllowList:
                     "tag": found.tag or "–",
                 },
             )
+
+
+async def _again(work: Callable[[], Awaitable[T]]) -> T:
+    """A database that gave way to somebody else's transaction is asked once more, for the whole."""
+    for _ in range(CONFLICTS_MAX):
+        try:
+            return await work()
+        except Exception as error:
+            if not conflicts.is_conflict(error):
+                raise
+    return await work()
 
 
 def _entries(conn: Connection, key: bytes) -> tuple[list[ledger.Entry], int]:
