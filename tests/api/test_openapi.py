@@ -27,7 +27,8 @@ from tests.appkit import Running
 OURS = (
     "/datasets", "/backtests", "/sweeps", "/walkforwards",
     "/exchanges", "/markets", "/prices", "/premiums", "/books", "/fx", "/opportunities",
-    "/wallets", "/identities", "/fees", "/tools",
+    "/wallets", "/identities", "/fees", "/tools", "/credentials", "/withdrawal-addresses",
+    "/engine/arm", "/engine/disarm",
 )  # fmt: skip
 EXAMPLES = 12
 CHECKS = [

@@ -42,13 +42,19 @@ PROVED = (
 class Proved(BaseModel):
     """password, code: asked for in LIVE, and once somebody has a second factor."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"password": "correct horse battery", "code": "492039"}]},
+    )
 
     password: Annotated[str, Field(max_length=PASSWORD_LENGTH_MAX)] = ""
     code: Annotated[str, Field(max_length=CODE_LENGTH_MAX)] = ""
 
     def proof(self) -> Proof:
         return Proof(self.password, self.code)
+
+
+NO_PROOF = Proved()
 
 
 class NewCredential(Proved):
@@ -179,11 +185,11 @@ async def put_credential(
     responses=gone() | refusals(*PROVED, "not_found", "conflict"),
 )
 async def delete_credential(
-    request: Request, venue: Venue, principal: Admin, body: Proved | None = None
+    request: Request, venue: Venue, principal: Admin, body: Proved = NO_PROOF
 ) -> Response:
-    """The environment's stay."""
-    proof = body.proof() if body is not None else Proof()
-    await desk(request).safe.credentials.delete(principal, venue, proof, visitor(request))
+    """The environment's stay. The body is needed only where a proof is."""
+    credentials = desk(request).safe.credentials
+    await credentials.delete(principal, venue, body.proof(), visitor(request))
     return Response(status_code=204)
 
 
