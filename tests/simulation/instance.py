@@ -231,7 +231,7 @@ class Instance:
     def is_whole(self) -> bool:
         """Recovered, with books of every venue."""
         life = self.life
-        return life is not None and life.recovered is not None and not life.reconciler.silent
+        return life is not None and life.recovered is not None and not life.blocks.all()
 
     # ---- what the public side says ---------------------------------------------------------------
 
