@@ -35,8 +35,8 @@ QUIET_S_MAX = 180.0
 KEPT = REPOSITORY / ".cache" / "torture"
 EVERYTHING: dict[str, object] = {
     **SETTINGS,
-    "detection.min_net_bps": -400.0,
-    "trading.min_net_bps": -400.0,
+    "detection.min_net_bps": -25.0,
+    "trading.min_net_bps": -25.0,
     "trading.cycles_max": 16,
     "trading.size_krw": 300_000.0,
     "fees.coinbase.taker_bps": 0.0,
