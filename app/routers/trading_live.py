@@ -65,7 +65,7 @@ PAGES: dict[str, Shown] = {
 CYCLE = Shown(
     "cycle.html",
     ("top", "actions", "meta", "track", "lanes", "intents", "matrix", "compared", "places",
-     "ways", "events", "said", "factsretry", "factscompensate", "factsclose"),
+     "ways", "events", "journal", "factsretry", "factscompensate", "factsclose"),
     one,
     beats=1,
 )  # fmt: skip

@@ -51,6 +51,13 @@ def moving_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]
         yield found
 
 
+@pytest.fixture(scope="session")
+def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A kimp with a day of cycles in its ledger, before a market of still rows."""
+    with watching(tmp_path_factory.mktemp("traded"), "traded") as found:
+        yield found
+
+
 @pytest.fixture
 def empty_service(tmp_path: Path) -> Iterator[Service]:
     """A kimp that nobody has used yet, with an admin."""

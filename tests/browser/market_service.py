@@ -1,7 +1,8 @@
 """The real service with a market of still rows in place of the live one, for pages to be looked at.
 
 `python -m tests.browser.market_service` takes the environment of `python -m app serve` and
-KIMP_TEST_MARKET: `still` (default), `moving` (ten steps a second), `off`.
+KIMP_TEST_MARKET: `still` (default), `moving` (ten steps a second), `off`, `traded` (still, and a
+day of cycles in the ledger).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fastapi import FastAPI
 from app.__main__ import main
 from app.runtime.desk import Desk
 from tests.pages.live_rows import FakeMarket
+from tests.pages.trading_story import story
 
 KIND = os.environ.pop("KIMP_TEST_MARKET", "still")
 
@@ -38,6 +40,8 @@ def install() -> None:
         @asynccontextmanager
         async def lifespan(here: FastAPI) -> AsyncIterator[Any]:
             async with inner(here) as state:
+                if KIND == "traded":
+                    await app.state.desk.db.write(story)
                 market = FakeMarket(feeds="off" if KIND == "off" else "demo", at_ns=time.time_ns())
                 app.state.desk = put(app.state.desk, market, house.LIVE)
                 beats = asyncio.create_task(beat(market))

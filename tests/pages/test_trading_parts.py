@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -101,7 +102,7 @@ def test_lanes_stay_inside_and_their_words_never_cross(
             assert 0 <= bar.x <= 100
             assert bar.width > 0
         reaches = sorted(bar.reach for bar in lane.bars if lane.kind == "venue")
-        assert all(before[1] <= then[0] for before, then in zip(reaches, reaches[1:], strict=False))
+        assert all(before[1] <= then[0] for before, then in pairwise(reaches))
     assert (drawn.now is None) == (found.row.cycle.closed_at_ns is not None)
 
 
