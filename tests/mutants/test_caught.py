@@ -1,4 +1,4 @@
-"""A handful of planted bugs, each caught by one of the first seeds; the others are `dev.py mutants`.
+"""Five planted bugs, each caught by one of the first seeds; the others are `dev.py mutants`.
 
 Those here need no luck: any seed in which something trades and travels finds them.
 """
