@@ -165,6 +165,16 @@ class Shaving(Transfers):
             self.network_fees[one.deposit.asset] += less
         return is_over
 
+    def _confirm(self, one: Journey, at_ms: int) -> bool:
+        """What is sent back is what the sender's list says: all of it."""
+        deposit, receiver = one.deposit, one.receiver
+        assert deposit is not None and receiver is not None
+        active = receiver.part.faults.active.values()
+        if any(fault.kind == "deposit_return" for fault in active):
+            self.network_fees[deposit.asset] -= one.withdrawal.amount - deposit.amount
+            deposit.amount = one.withdrawal.amount
+        return super()._confirm(one, at_ms)
+
 
 class SlowDesk(VenueDesk):
     """hides_ms: what happened so lately is not in any list yet, while a question is answered."""
