@@ -6,14 +6,31 @@ from decimal import Decimal
 
 import sqlalchemy as sa
 
-from app.domain.accounting import PostingCell, TransferRow
+from app.domain.accounting import PostingCell, StateChange, StateRow, TransferRow
 from app.domain.times import SECOND_NS
+from app.domain.trading import DayResult
 from app.domain.transfers import TransferState
-from app.ledger import rows, trading_rows
+from app.ledger import cycles, rows, trading_rows, trading_state
 from app.ledger.trading_tables import asset_scale, intent, posting
 from app.ledger.views import TRANSFER
 
 RECORDS = 200
+
+
+def today(conn: sa.Connection, mode: str) -> DayResult:
+    """What the running UTC day has brought."""
+    result, _losses, _peak_krw = cycles.day(conn, mode)
+    return result
+
+
+def state(conn: sa.Connection, mode: str) -> StateRow:
+    return trading_state.read(conn, mode)
+
+
+def state_changes(conn: sa.Connection, mode: str, limit: int) -> list[StateChange]:
+    """Newest first."""
+    changes, _more = trading_state.history(conn, mode, limit)
+    return changes
 
 
 def cycle_matrix(conn: sa.Connection, mode: str, cycle_id: str) -> tuple[PostingCell, ...]:
@@ -64,3 +81,18 @@ def get_transfer(conn: sa.Connection, mode: str, public_id: str) -> TransferRow 
     query = sa.select(intent).where(intent.c.mode == mode, intent.c.kind == TRANSFER, named)
     row = conn.execute(query).first()
     return None if row is None else trading_rows.transfer(row)
+
+
+def state(conn: sa.Connection, mode: str) -> StateRow:
+    """Whether the mode may begin and send."""
+    return trading_state.read(conn, mode)
+
+
+def state_changes(conn: sa.Connection, mode: str, limit: int) -> list[StateChange]:
+    """The newest first."""
+    return trading_state.history(conn, mode, limit)[0]
+
+
+def today(conn: sa.Connection, mode: str) -> DayResult:
+    """The UTC day until now, which begins at 09:00 in Seoul."""
+    return days.day(conn, mode)[0]

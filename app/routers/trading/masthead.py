@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from app.domain.accounting import StateRow
 from app.domain.trading import TradingState
-from app.ledger import trading_queries, trading_state
+from app.ledger import trading_pages, trading_queries
 from app.ledger.queries import Connection
 from app.runtime.desk import Desk
 
@@ -62,4 +62,4 @@ async def masthead(here: Desk) -> Mast:
 
 
 def _read(conn: Connection, mode: str) -> tuple[StateRow, Mapping[str, int]]:
-    return trading_state.read(conn, mode), trading_queries.count_cycles(conn, mode)
+    return trading_pages.state(conn, mode), trading_queries.count_cycles(conn, mode)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.trading import DayResult, LimitRow
-from app.ledger import cycles, trading_queries
+from app.ledger import trading_pages, trading_queries
 from app.ledger.queries import Connection
 from app.routers.trading.masthead import Mast, masthead
 from app.routers.trading.worth import worth
@@ -74,6 +74,5 @@ def _limit(rows: tuple[LimitRow, ...], code: str) -> LimitRow | None:
 
 
 def _read(conn: Connection, mode: str) -> tuple[DayResult, Mapping[str, int], int]:
-    result, _losses, _peak = cycles.day(conn, mode)
     unsure = len(trading_queries.unknown_orders(conn, mode))
-    return result, trading_queries.count_cycles(conn, mode), unsure
+    return trading_pages.today(conn, mode), trading_queries.count_cycles(conn, mode), unsure

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.domain.times import SECOND_NS
 from app.domain.trading import BreakerRow, LimitRow
-from app.ledger import trading_state
+from app.ledger import trading_pages
 from app.routers.trading.masthead import masthead
 from app.runtime.desk import Desk
 
@@ -48,7 +48,7 @@ class Breaker:
 
 async def risk(here: Desk, _: Mapping[str, str], __: str = "") -> dict[str, Any]:
     now_ns = time.time_ns()
-    changes, _more = await here.db.read(trading_state.history, here.mode, CHANGES_SHOWN)
+    changes = await here.db.read(trading_pages.state_changes, here.mode, CHANGES_SHOWN)
     engine = await here.trading.engine()
     return {
         "mast": await masthead(here),
