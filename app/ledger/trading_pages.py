@@ -81,18 +81,3 @@ def get_transfer(conn: sa.Connection, mode: str, public_id: str) -> TransferRow 
     query = sa.select(intent).where(intent.c.mode == mode, intent.c.kind == TRANSFER, named)
     row = conn.execute(query).first()
     return None if row is None else trading_rows.transfer(row)
-
-
-def state(conn: sa.Connection, mode: str) -> StateRow:
-    """Whether the mode may begin and send."""
-    return trading_state.read(conn, mode)
-
-
-def state_changes(conn: sa.Connection, mode: str, limit: int) -> list[StateChange]:
-    """The newest first."""
-    return trading_state.history(conn, mode, limit)[0]
-
-
-def today(conn: sa.Connection, mode: str) -> DayResult:
-    """The UTC day until now, which begins at 09:00 in Seoul."""
-    return days.day(conn, mode)[0]

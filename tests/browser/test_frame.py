@@ -127,8 +127,8 @@ async def test_the_badges_tell_which_world_this_is(open_page: Open) -> None:
 async def test_a_phone_reaches_every_page_by_its_tabs_and_more(open_page: Open) -> None:
     page = await open_page("/", size=PHONE)
     await expect(page.locator(".nav")).to_be_hidden()
-    await page.click(".tabbar a[href='/data']")
-    await expect(page).to_have_url(re.compile(r"/data$"))
+    await page.click(".tabbar a[href='/cycles']")
+    await expect(page).to_have_url(re.compile(r"/cycles$"))
     await page.click(".tabbar button")
     await page.click("#more a[href='/system']")
     await expect(page).to_have_url(re.compile(r"/system$"))
