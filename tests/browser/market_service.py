@@ -31,7 +31,12 @@ def install() -> None:
     """From now on every app that is created has the fake market on its desk."""
     from app import main as house
 
-    create = house.create_app
+    create, telling = house.create_app, house.trading_live.TradingLive
+    tellers: list[Any] = []
+
+    def told(desk: Desk) -> Any:
+        tellers.append(telling(desk))
+        return tellers[-1]
 
     def created(settings: Any) -> house.Kimp:
         app = create(settings)
@@ -44,6 +49,8 @@ def install() -> None:
                     await app.state.desk.db.write(story)
                 market = FakeMarket(feeds="off" if KIND == "off" else "demo", at_ns=time.time_ns())
                 app.state.desk = put(app.state.desk, market, house.LIVE)
+                for teller in tellers:
+                    teller._here = app.state.desk
                 beats = asyncio.create_task(beat(market))
                 yield state
                 beats.cancel()
@@ -52,6 +59,7 @@ def install() -> None:
         return app
 
     house.create_app = created
+    house.trading_live.TradingLive = told  # type: ignore[assignment,misc]
 
 
 def put(desk: Desk, market: FakeMarket, live: Iterable[Any]) -> Desk:
