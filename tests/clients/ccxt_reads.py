@@ -53,6 +53,8 @@ def opened(venue: str, port: int, keys: dict[str, str], *, spot_only: bool) -> A
         words["password"] = keys.get("passphrase", "")
     exchange = getattr(ccxt.pro, venue)(words)
     exchange.urls["api"] = moved(exchange.urls["api"], port)
+    if venue == "binance":  # it tells spot from its twin perpetual by this word in the address
+        exchange.urls["api"]["ws"]["spot"] = f"ws://127.0.0.1:{port}/stream/ws"
     return exchange
 
 
