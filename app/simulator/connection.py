@@ -91,7 +91,7 @@ class Connection(Outlet, asyncio.Protocol):
         for topic in list(self.topics):
             self.unsubscribe(topic)
         if self in self.part.outlets:
-            self.part.outlets.discard(self)
+            del self.part.outlets[self]
             self.part.dialect.closed(self)
 
     # ---- HTTP --------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ class Connection(Outlet, asyncio.Protocol):
             self.transport.close()
             return
         self._wire = wire
-        self.part.outlets.add(self)
+        self.part.outlets[self] = None
         self.part.dialect.opened(self)
         if rest:
             self._frames_in(rest)

@@ -61,11 +61,12 @@ class Part(Market):
         self.listings = world.listings.get(venue, {})
         self.wallets: dict[str, Wallet] = world.wallets(venue) if self.listings else {}
         self.faults = Faults()
-        self.outlets: set[Outlet] = set()
+        self.outlets: dict[Outlet, None] = {}
+        """In the order in which they joined: a seed tells them things in one order."""
         self.silent = False
         self.clock = clock
         self._skew_ms = 0
-        self._topics: dict[str, set[Outlet]] = {}
+        self._topics: dict[str, dict[Outlet, None]] = {}
         self._twist: Fault | None = None
         """The fault that touches the update under way."""
         self._twisted = False
@@ -105,12 +106,12 @@ class Part(Market):
     # ---- frames out --------------------------------------------------------------------------
 
     def join(self, outlet: Outlet, topic: str) -> None:
-        self._topics.setdefault(topic, set()).add(outlet)
+        self._topics.setdefault(topic, {})[outlet] = None
 
     def quit(self, outlet: Outlet, topic: str) -> None:
         there = self._topics.get(topic)
         if there is not None:
-            there.discard(outlet)
+            there.pop(outlet, None)
             if not there:
                 del self._topics[topic]
                 self._held.pop(topic, None)

@@ -56,9 +56,6 @@ def test_what_once_failed_holds(disk: Disk, seed: int) -> None:
     assert Story(disk, seed, instances=3 if seed % 4 == 0 else 2).play().violations == []
 
 
-@pytest.mark.xfail(
-    reason="timers of one instant may still change places on a loaded machine", strict=False
-)
 def test_the_same_seed_is_the_same_story_in_another_process(disk: Disk) -> None:
     """I15: also where texts hash otherwise."""
     script = (

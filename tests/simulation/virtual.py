@@ -52,12 +52,28 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return scheduled[0].when() if scheduled else None
 
 
+class Numbered(asyncio.Task[Any]):
+    """Hashed by its number: a set of tasks has the same order in every run, unlike addresses."""
+
+    count = 0
+
+    def __init__(self, *words: Any, **options: Any) -> None:
+        Numbered.count += 1
+        self._number = Numbered.count
+        super().__init__(*words, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Like asyncio.run, in no time. What is still under way at the end never goes on.
 
     The collector rests meanwhile: when it finds the tasks of a dead process is no part of the seed.
     """
     loop = VirtualLoop()
+    Numbered.count = 0
+    loop.set_task_factory(lambda on, story, **options: Numbered(story, loop=on, **options))
     gc.disable()
     loop.set_exception_handler(lambda _loop, _context: None)
     asyncio.set_event_loop(loop)

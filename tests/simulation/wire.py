@@ -218,7 +218,7 @@ class Socket(Outlet):
             raise Unconnected("unreachable: simulated")
         socket = cls(part, process, parts.path, parts.query, on_message, wire)
         socket.headers = request.headers
-        part.outlets.add(socket)
+        part.outlets[socket] = None
         egress.sockets.append(socket)
         part.dialect.opened(socket)
         return socket
@@ -299,7 +299,7 @@ class Socket(Outlet):
             self.reason = self.reason or reason
             for topic in list(self.topics):
                 self.unsubscribe(topic)
-            self.part.outlets.discard(self)
+            self.part.outlets.pop(self, None)
             self.part.dialect.closed(self)
             self.ended.set()
 
