@@ -7,7 +7,8 @@ disk, the wire, and who reads the public books aloud.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -71,7 +72,17 @@ CLOCK_S = 120.0
 FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 20.0, 60.0
 HOT_S, CALM_S = 1.0, 5.0
 
-setattr(userstream, "WebSocket", Socket)  # noqa: B010 - no socket leaves this process
+
+@contextmanager
+def walled() -> Iterator[None]:
+    """No socket leaves this process while a story plays."""
+    real = userstream.WebSocket
+    setattr(userstream, "WebSocket", Socket)  # noqa: B010 - a class of another family
+    try:
+        yield
+    finally:
+        setattr(userstream, "WebSocket", real)  # noqa: B010
+
 
 
 class Reader:

@@ -21,7 +21,7 @@ from app.ledger import cycles, trading_state
 from app.ledger.queries import Connection
 from tests.simulation import hazards, truth, virtual
 from tests.simulation.chaos import Chaos, Odds, drawn
-from tests.simulation.instance import MODE, Instance
+from tests.simulation.instance import MODE, Instance, walled
 from tests.simulation.process import Process, world_ns
 from tests.simulation.store import Disk, Store
 from tests.simulation.theatre import Theatre
@@ -97,7 +97,8 @@ class Story:
     # ---- play ----------------------------------------------------------------------------------
 
     def play(self) -> Told:
-        return virtual.run(self._play())
+        with walled():
+            return virtual.run(self._play())
 
     async def _play(self) -> Told:
         self.disk.erase(world_ns)
