@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from decimal import ROUND_FLOOR, Decimal, getcontext
+from decimal import ROUND_FLOOR, Decimal, localcontext
 from math import isnan, nan
 from typing import Any
 
@@ -22,7 +22,7 @@ from app.engine.detection.pricing import (
     waterfall,
 )
 
-getcontext().prec = 50
+DIGITS = 50
 Levels = list[tuple[str, str]]
 NOWHERE: Levels = []
 
@@ -201,7 +201,8 @@ def test_ten_thousand_loops_are_what_exact_arithmetic_says() -> None:
     for _ in range(10_000):
         asks, bids, tether, asked = random_case(chance)
         done = loop(side(asks), side(bids), side(tether), asked)
-        expected = exact_loop(asks, bids, tether, asked)
+        with localcontext(prec=DIGITS):
+            expected = exact_loop(asks, bids, tether, asked)
         if expected is None:
             assert isnan(done.net_bps)
             assert done.code in {Code.THIN_BOOK, Code.BELOW_LOT}
