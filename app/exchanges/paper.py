@@ -319,7 +319,7 @@ class Passages:
                     if self._share(each, at_ns) >= 1.0
                     else TransferState.ON_CHAIN
                 ),
-                at_ns=each.signed_at_ns,
+                at_ns=self._reached_ns(each, at_ns),
             )
             for each in reversed(self._transfers.values())
             if each.terms.to_venue is venue
@@ -335,14 +335,26 @@ class Passages:
             self._transfers.pop(client_id, None)
 
     def _share(self, transfer: Transfer, at_ns: int) -> float:
-        """How much of its way it has gone, by its own pace, which its id decides."""
-        began_ns = transfer.signed_at_ns
-        assert began_ns is not None, "what was accepted was signed"
+        """How much of its way it has gone, by its own pace."""
+        began_ns = _began_ns(transfer)
+        takes_ns = self._takes_ns(transfer)
+        return (at_ns - began_ns) / takes_ns if takes_ns > 0 else 1.0
+
+    def _reached_ns(self, transfer: Transfer, at_ns: int) -> int:
+        """When the receiver credited it, or first saw it, by its clock."""
+        share = 1.0 if self._share(transfer, at_ns) >= 1.0 else SEEN
+        return _began_ns(transfer) + round(self._takes_ns(transfer) * share)
+
+    def _takes_ns(self, transfer: Transfer) -> float:
+        """Its id decides."""
         chance = zlib.crc32(transfer.client_id.encode()) / 2**32
-        takes_s = self._takes_s * (TAKES_LOW + TAKES_SPREAD * chance)
-        if takes_s <= 0:
-            return 1.0
-        return (at_ns - began_ns) / (takes_s * SECOND_NS)
+        return max(0.0, self._takes_s * (TAKES_LOW + TAKES_SPREAD * chance)) * SECOND_NS
+
+
+def _began_ns(transfer: Transfer) -> int:
+    began_ns = transfer.signed_at_ns
+    assert began_ns is not None, "what was accepted was signed"
+    return began_ns
 
 
 def withdrawal_id_of(transfer: Transfer) -> str:

@@ -231,6 +231,23 @@ def test_a_transfer_leaves_is_seen_and_arrives_whoever_watches() -> None:
     ]
 
 
+def test_an_arrival_is_told_with_its_own_time_not_with_that_of_the_question() -> None:
+    sent = transfer(withdrawal_id=None)
+    way = Passages(20.0)
+    way.withdraw(sent)
+    times = [
+        (into.state, into.at_ns)
+        for second in range(60)
+        for into in way.deposits(Venue.UPBIT, "XRP", 0, None, T0 + second * SECOND)
+    ]
+    (seen, seen_ns), (credited, credited_ns) = dict.fromkeys(times)
+    assert (seen, credited) == (TransferState.ON_CHAIN, TransferState.CREDITED)
+    assert seen_ns is not None
+    assert credited_ns is not None
+    assert T0 + 15 * SECOND <= credited_ns <= T0 + 25 * SECOND
+    assert T0 < seen_ns < credited_ns
+
+
 def test_a_transfer_goes_on_while_nobody_is_there() -> None:
     sent = transfer(withdrawal_id="w")
     before, after = Passages(20.0), Passages(20.0)
