@@ -29,8 +29,10 @@ _BEFORE_RETURN = frozenset({CycleState.STARTED, CycleState.INITIAL_TRADE_COMPLET
 
 
 class Stake(NamedTuple):
-    """Of one open cycle."""
+    """Of one open cycle. base: what it trades; bases: what it holds, with the coin of the way
+    back."""
 
+    base: str
     bases: frozenset[str]
     venues: frozenset[Venue]
     krw: Decimal
@@ -113,7 +115,8 @@ class Portfolio:
         return len(self._stakes)
 
     def cycles_of(self, base: str) -> int:
-        return sum(base in stake.bases for stake in self._stakes.values())
+        """That were opened for it: a coin that only carries money home is exposure, no cycle."""
+        return sum(base == stake.base for stake in self._stakes.values())
 
     def bases(self) -> tuple[str, ...]:
         """That open cycles hold."""
@@ -194,4 +197,4 @@ def _stake(cycle: Cycle) -> Stake:
     if cycle.return_base is not None and cycle.state not in _BEFORE_RETURN:
         bases.add(cycle.return_base)
     venues = frozenset({cycle.plan.buy.venue, cycle.plan.sell.venue})
-    return Stake(frozenset(bases), venues, cycle.plan.notional_krw)
+    return Stake(cycle.base, frozenset(bases), venues, cycle.plan.notional_krw)

@@ -104,6 +104,7 @@ def test_the_coin_of_the_way_back_counts_from_when_the_way_back_begins(
     assert portfolio.bases() == ("XRP",)
     portfolio.claimed(CycleView(cycle(1, return_base="DOGE", state=CycleState.AWAITING_REBALANCE)))
     assert portfolio.bases() == ("DOGE", "XRP")
+    assert (portfolio.cycles_of("XRP"), portfolio.cycles_of("DOGE")) == (1, 0)
 
 
 def test_what_other_engines_cycles_hold_is_exposure_at_today_s_price(portfolio: Portfolio) -> None:
