@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 CHUNK = 65_536
-ANSWER_S_MAX = 10.0
+ANSWER_S_MAX = 60.0
 
 
 @dataclass(frozen=True)
