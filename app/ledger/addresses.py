@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 import sqlalchemy as sa
 
+from app.domain.times import SECOND_NS
 from app.domain.transfers import DepositAddress
 from app.domain.venues import Venue
 from app.ledger import clock, rows
@@ -120,7 +121,7 @@ def _write(
     bare = Entry(
         id=0, action=action, venue=address.venue, asset=address.asset, network=address.network,
         address=address.address, tag=address.tag, by=rows.shown(by, NOTE_CHARS // 2), at_ns=at_ns,
-        active_from_ns=at_ns + round(wait_s * 1_000_000_000), seal="",
+        active_from_ns=at_ns + round(wait_s * SECOND_NS), seal="",
     )  # fmt: skip
     sealed = msgspec.structs.replace(bare, seal=_seal(bare, last, key))
     values = {name: getattr(sealed, name) for name in sealed.__struct_fields__ if name != "id"}

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app.domain.cycles import CycleState, CycleView, Decision, Outcome
 from app.domain.facts import CycleOpened
+from app.domain.times import SECOND_NS
 from app.ledger import (
     bookings,
     clock,
@@ -38,7 +39,6 @@ __all__ = [
 ]  # fmt: skip
 
 HALTED, DUPLICATE, INSUFFICIENT = "HALTED", "DUPLICATE", "INSUFFICIENT"
-SECOND_NS = 1_000_000_000
 RETRIES_KEPT = 50
 
 day = days.day
@@ -105,12 +105,18 @@ def owned(conn: sa.Connection, mode: str, cycle_id: str, owner: str) -> CycleVie
 
 
 def claim(
-    conn: sa.Connection, mode: str, owner: str, lease_s: float, limit: int
-) -> list[CycleView]:
-    """Take over cycles that nobody works on, oldest first; from now on only we decide on them."""
+    conn: sa.Connection, mode: str, owner: str, lease_s: float, limit: int,
+    states: Collection[CycleState] | None = None,
+) -> list[CycleView]:  # fmt: skip
+    """Take over cycles that nobody works on, oldest first; from now on only we decide on them.
+
+    states: of those alone; None: of all.
+    """
     at_ns = clock.now_ns(conn)
     table = arbitrage_cycles
     free = table.c.owner.is_(None) | (table.c.lease_until_ns < at_ns)
+    if states is not None:
+        free &= table.c.state.in_(sorted(states))
     query = (
         sa.select(table.c.id)
         .where(table.c.mode == mode, table.c.closed_at_ns.is_(None), free)

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from app.domain.cycles import Outcome
+from app.domain.times import SECOND_NS
 from app.domain.trading import DayResult
 from app.ledger import clock, rows, trading_state
 from app.ledger.conflicts import insert_new
@@ -26,7 +27,7 @@ _EMPTY: dict[str, Any] = {
 
 
 def date_of(at_ns: int) -> str:
-    return datetime.fromtimestamp(at_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d")
+    return datetime.fromtimestamp(at_ns // SECOND_NS, UTC).strftime("%Y-%m-%d")
 
 
 def finish(

@@ -11,11 +11,11 @@ import secrets
 import msgspec
 import sqlalchemy as sa
 
+from app.domain.times import SECOND_NS
 from app.ledger import clock
 from app.ledger.conflicts import insert_new
 from app.ledger.trading_tables import instance, job_slot, lease
 
-SECOND_NS = 1_000_000_000
 DEPLOYMENT_BYTES = 16
 
 

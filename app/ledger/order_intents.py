@@ -11,6 +11,7 @@ from msgspec import structs
 
 from app.domain.accounting import VenueEvent
 from app.domain.orders import ORDER_ENDS, AssetAmount, Fill, Order, OrderState
+from app.domain.times import MS_NS
 from app.ledger import bookings, clock, cycles, intent_rows, journal, posting, rows, sending
 from app.ledger.leases import Lease
 from app.ledger.posting import EXACT
@@ -36,7 +37,7 @@ def claim_order(
         order,
         state=OrderState.SENT,
         signed_at_ns=clear.signed_at_ns,
-        valid_until_ns=clear.signed_at_ns + window_ms * sending.MS_NS,
+        valid_until_ns=clear.signed_at_ns + window_ms * MS_NS,
     )
     return _keep(conn, mode, clear.row, sent, clear.at_ns, "SENT")
 

@@ -16,6 +16,7 @@ import msgspec
 import sqlalchemy as sa
 
 from app.domain.accounting import Line
+from app.domain.times import SECOND_NS
 from app.domain.trading import Purse
 from app.domain.venues import KOREAN, Venue
 from app.ledger import chart, clock
@@ -419,7 +420,7 @@ def _young(
     conn: sa.Connection, mode: str, young_s: float
 ) -> dict[tuple[Venue, str], tuple[Decimal, int]]:
     """Won that came from outside so lately: (how much, until when)."""
-    length = round(young_s * 1_000_000_000)
+    length = round(young_s * SECOND_NS)
     accounts = {chart.available(venue): venue for venue in sorted(KOREAN)}
     query = sa.select(posting.c.account, posting.c.amount, posting.c.at_ns).where(
         posting.c.mode == mode,

@@ -20,7 +20,6 @@ from app.ledger.trading_tables import KEY_CHARS, intent, venue_event
 
 NOT_PLANNED, LOST, NO_LEASE = "NOT_PLANNED", "LOST", "NO_LEASE"
 RAW_CHARS_MAX = 64 * 1024
-MS_NS = 1_000_000
 
 
 class Cleared(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from app.domain.accounting import VenueEvent
+from app.domain.times import DAY_NS, MS_NS
 from app.domain.transfers import (
     DepositAddress,
     DepositReport,
@@ -41,7 +42,6 @@ from app.ledger.views import TRANSFER
 BUSY, ADDRESS = "BUSY", "ADDRESS"
 FINGERPRINT_DAYS = 30
 FINGERPRINTS_MAX = 10_000
-DAY_NS = 86_400_000_000_000
 
 
 def claim_transfer(
@@ -69,7 +69,7 @@ def claim_transfer(
         state=TransferState.SENT,
         terms=_addressed(planned, address, amount),
         signed_at_ns=clear.signed_at_ns,
-        valid_until_ns=clear.signed_at_ns + window_ms * sending.MS_NS,
+        valid_until_ns=clear.signed_at_ns + window_ms * MS_NS,
     )
     try:
         with conn.begin_nested():
@@ -111,13 +111,11 @@ def credit(
     """It has arrived. False: it had ended already, this deposit is another transfer's, or the
     sender's withdrawal is not known yet (note it first)."""
     sending.record(conn, mode, events, client_id)
-    found = _locked(conn, mode, client_id)
+    found = _under_way(conn, mode, client_id)
     if found is None:
         return False
     row, closed = found
     stored: Transfer = row.transfer_body
-    if stored.is_over or row.posted_fee is None:
-        return False
     at_ns = clock.now_ns(conn)
     key = f"deposit:{stored.terms.to_venue}:{deposit.deposit_id}"
     lines = bookings.deposit(stored, deposit.amount, stored.cycle_id, closed=closed)
@@ -139,13 +137,11 @@ def returned(
     """It came back to its sender. key: the sender's number of the coming back. never_left: it was
     on no chain, so that the fee came back with it."""
     sending.record(conn, mode, events, client_id)
-    found = _locked(conn, mode, client_id)
+    found = _under_way(conn, mode, client_id)
     if found is None:
         return False
     row, closed = found
     stored: Transfer = row.transfer_body
-    if stored.is_over or row.posted_fee is None:
-        return False
     if never_left:
         amount = EXACT.add(amount, row.posted_fee)
     lines = bookings.returned(stored, amount, stored.cycle_id, closed=closed)
@@ -201,6 +197,14 @@ def _locked(conn: sa.Connection, mode: str, client_id: str) -> tuple[rows.Fields
         return None
     cycle = cycles.lock(conn, mode, seen.cycle_id)
     return intent_rows.locked(conn, mode, client_id, TRANSFER), cycle.closed_at_ns is not None
+
+
+def _under_way(conn: sa.Connection, mode: str, client_id: str) -> tuple[rows.Fields, bool] | None:
+    """As `_locked`, of a withdrawal that its sender has booked out and that has not ended."""
+    found = _locked(conn, mode, client_id)
+    if found is None or found[0].transfer_body.is_over or found[0].posted_fee is None:
+        return None
+    return found
 
 
 def _own(stored: Transfer, new: Transfer) -> Transfer:

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from app.domain.backtests import FINAL, RunStatus
 from app.domain.problems import Problem
 from app.domain.records import RunRow, StudyRow, UploadRow
+from app.domain.times import SECOND_NS
 from app.ledger import queries
 from app.routers.backtesting.lists import RunLine, run_line, study_line
 from app.routers.backtesting.summary import on_synthetic
@@ -35,7 +36,6 @@ UPLOADS_READ = 8
 # Of so many runs and studies of late the open ones are listed.
 RECENT = 50
 OPEN = tuple(status for status in RunStatus if status not in FINAL)
-NS = 1_000_000_000
 
 router = APIRouter(dependencies=[Depends(page()), Depends(look)], include_in_schema=False)
 
@@ -100,7 +100,7 @@ async def series(request: Request, hours: Annotated[int, Query(ge=1, le=8_760)] 
     columns = showing(here.hub).memory.series(since_s)
     lead = leader(here.market.premiums((LEADER,), LEADER_IDS))
     if here.market.archive is not None and lead is not None:
-        before = await history(here.market.archive, lead, int(since_s * NS))
+        before = await history(here.market.archive, lead, int(since_s * SECOND_NS))
         if before is not None:
             columns = continued(before, columns)
     body = b"".join(column.tobytes() for column in columns)

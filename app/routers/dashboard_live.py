@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 PAGE = "dashboard"
 BEST_MAX = 6
-NS = 1_000_000_000
 
 Part = Callable[[Beat, Chosen], dict[str, Any]]
 

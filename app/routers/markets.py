@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.live import PremiumRow
 from app.domain.problems import FieldError, Problem
+from app.domain.times import SECOND_NS
 from app.routers.markets_live import coin_part, list_part
 from app.routers.render import address_with, look, render
 from app.routers.watching import coin, past
@@ -25,7 +26,6 @@ from app.runtime.streams.board import CHOICE_LETTERS_MAX, CHOICES, TICKER, chose
 from app.security.guard import page
 from app.security.principal import Principal
 
-NS = 1_000_000_000
 HOURS = (6, 24, 720)
 FAVOURITES = "markets.favourites"
 # Of one form; a coin has at most 36 pairs of venues.
@@ -129,7 +129,7 @@ async def history(
     here = desk(request)
     row = _route(here.market.premiums((base,)), route)
     archive = here.market.archive
-    since_ns = time.time_ns() - hours * 3_600 * NS
+    since_ns = time.time_ns() - hours * 3_600 * SECOND_NS
     columns = None if archive is None else await past.history(archive, row, since_ns)
     if columns is None:
         reason = archive.usage().reason if archive else None

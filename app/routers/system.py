@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.routers.dashboard import NS, database_word, disk, moving
+from app.domain.times import SECOND_NS
+from app.routers.dashboard import database_word, disk, moving
 from app.routers.live import job
 from app.routers.render import look, render, viewer
 from app.routers.system_live import context
@@ -57,7 +58,7 @@ async def system_page(
             "python": platform.python_version(),
             "machine": f"{platform.system()} {platform.machine()}",
         },
-        uptime_s=(now_ns - here.started_at_ns) / NS,
+        uptime_s=(now_ns - here.started_at_ns) / SECOND_NS,
         **context(here.market),
     )
 

@@ -74,4 +74,4 @@ def _sync(here: Desk) -> bytes:
             hub.freshen(topic)
     lists = {topic: [*hub.snapshot(topic).values()] for topic in SYNCED}
     lists["common_markets"] = [msgspec.json.encode(market_item(row)) for row in market.markets()]
-    return sync(lists, moment(time.time_ns()) or "")
+    return sync(lists, moment(time.time_ns()))

@@ -13,6 +13,7 @@ import structlog
 from app.domain.problems import FieldError, Problem
 from app.domain.records import AuditRow, SessionRow, TokenRow, UserRow
 from app.domain.secret import Secret
+from app.domain.times import DAY_NS, SECOND_NS
 from app.ledger import accounts as ledger
 from app.ledger import admission, queries
 from app.ledger.database import Database
@@ -21,8 +22,6 @@ from app.security.cookies import Cookies
 from app.security.passwords import Passwords, weakness
 from app.security.principal import Principal, Scope, Visitor, session_key, token_key
 
-SECOND_NS = 1_000_000_000
-DAY_NS = 86_400 * SECOND_NS
 ALL = tuple(Scope)
 ADMIN_NAME = "admin"
 LOGIN_TURNS = admission.Turns(

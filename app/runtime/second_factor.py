@@ -13,9 +13,10 @@ from typing import NamedTuple
 from app.domain.problems import Problem
 from app.domain.records import SecondFactorRow, UserRow
 from app.domain.secret import Secret
+from app.domain.times import SECOND_NS
 from app.ledger import second_factors as ledger
 from app.ledger.database import Database
-from app.runtime.accounts import SECOND_NS, Accounts
+from app.runtime.accounts import Accounts
 from app.runtime.vault import OWN, Vault
 from app.security import codes, limits, tokens, totp
 from app.security.principal import Principal, Visitor

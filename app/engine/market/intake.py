@@ -51,17 +51,18 @@ from app.domain.markets import (
     Rejected,
     Trade,
 )
+from app.domain.times import SECOND_NS
 from app.domain.venues import Venue
 
-ASK_AGAIN_NS = 5_000_000_000
+ASK_AGAIN_NS = 5 * SECOND_NS
 """A snapshot that did not come by then is asked for again."""
-RESUBSCRIBE_AGAIN_NS = 30_000_000_000
+RESUBSCRIBE_AGAIN_NS = 30 * SECOND_NS
 """The same for a stream that should have started anew; venues count subscriptions by the hour."""
 MISSING_AFTER_NS = 15_000_000_000
 """A book that did not come by then is subscribed alone: one refused name may have spoilt others.
 Then after twice that time and so on, for it may be the one that was refused."""
 MISSING_AFTER_NS_MAX = 960_000_000_000
-TELL_UNREAD_EVERY_NS = 1_000_000_000
+TELL_UNREAD_EVERY_NS = SECOND_NS
 """Of each venue: one that went mad would fill every log."""
 START_KEPT = 200
 """Bytes of an unreadable frame that are kept for people."""

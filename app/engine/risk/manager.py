@@ -13,7 +13,7 @@ from decimal import ROUND_DOWN, Decimal, localcontext
 from app.domain.cycles import ExecutionStyle, Reservation, Strategy
 from app.domain.events import DayRead, TradingPolicyChanged, TradingStateChanged
 from app.domain.facts import Fact, TradeRefused
-from app.domain.times import SECOND_NS
+from app.domain.times import DAY_NS
 from app.domain.trading import (
     Approved,
     BreakerRow,
@@ -29,7 +29,6 @@ from app.engine.risk.breakers import Breakers
 from app.engine.risk.candidates import Candidate
 from app.engine.risk.limits import Measure, Room
 
-DAY_NS = 86_400 * SECOND_NS
 TOLD_MAX = 4_096
 """Signals whose last refusal is remembered, so that each is told and counted once."""
 PRECISION = 40

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from app.domain.backtests import FINAL, RunSpec, RunStatus
 from app.domain.records import RunRow, StudyKind, StudyRow
+from app.domain.times import SECOND_NS
 
-NS = 1_000_000_000
 COMPARE_MAX = 5
 
 
@@ -85,7 +85,7 @@ def run_line(row: RunRow, now_ns: int) -> RunLine:
         cycles=metrics.get("cycles"),
         drawdown=metrics.get("max_drawdown_pct"),
         at_ns=row.created_at_ns,
-        age_s=max(0, now_ns - row.created_at_ns) / NS,
+        age_s=max(0, now_ns - row.created_at_ns) / SECOND_NS,
     )
 
 
@@ -103,7 +103,7 @@ def study_line(row: StudyRow, now_ns: int) -> StudyLine:
         total=row.total,
         best=(best or {}).get("total_pnl_krw") if done else None,
         at_ns=row.created_at_ns,
-        age_s=max(0, now_ns - row.created_at_ns) / NS,
+        age_s=max(0, now_ns - row.created_at_ns) / SECOND_NS,
     )
 
 

@@ -11,13 +11,13 @@ from app import texts
 from app.domain.backtests import MarketRef, RunSpec, Style
 from app.domain.datasets import DatasetFacts, Kind
 from app.domain.records import DatasetRow
+from app.domain.times import SECOND_NS
 from app.routers.backtesting.costs import Bill, bill
 from app.routers.backtesting.drawings import Edge, edge
 from app.routers.backtesting.form import Draft
 from app.routers.render import Viewer
 from app.texts import formats
 
-NS = 1_000_000_000
 DAY_S = 86_400
 COVERAGE_LEAST = 0.98
 FX_GAP_S = 3600
@@ -63,7 +63,7 @@ class Span:
     @property
     def bars(self) -> int:
         """About so many: coverage is known of the whole series, not of every stretch."""
-        return round((self.end_ns - self.start_ns) / NS / self.timeframe_s * self.coverage)
+        return round((self.end_ns - self.start_ns) / SECOND_NS / self.timeframe_s * self.coverage)
 
 
 def plan(draft: Draft, sets: Mapping[str, DatasetRow], seen: Viewer) -> Plan:
@@ -124,7 +124,7 @@ def _span(
         shown = [formats.timeframe(seen.lang, side.timeframe_s) for side in sides]
         advice.append(say("advice.mixed", won=shown[0], dollar=shown[1]))
         return None
-    frame_ns = frames[0] * NS
+    frame_ns = frames[0] * SECOND_NS
     start = max(won.start_ns, dollar.start_ns)
     end = min(won.end_ns, dollar.end_ns) + frame_ns
     if start >= end:
@@ -141,8 +141,8 @@ def _span(
 
 
 def _fx_advice(fx: DatasetFacts, spans: Sequence[Span], words: Words, seen: Viewer) -> list[str]:
-    late_s = (fx.start_ns - min(span.start_ns for span in spans)) / NS
-    ends_s = (max(span.end_ns for span in spans) - fx.end_ns) / NS
+    late_s = (fx.start_ns - min(span.start_ns for span in spans)) / SECOND_NS
+    ends_s = (max(span.end_ns for span in spans) - fx.end_ns) / SECOND_NS
     found = []
     if late_s > FX_GAP_S:
         found.append(words("advice.fx_late", gap=formats.duration(seen.lang, late_s)))
@@ -220,7 +220,7 @@ def _facts(
         start, end = min(s.start_ns for s in spans), max(s.end_ns for s in spans)
         bars = sum(span.bars for span in spans)
         coverage = min(span.coverage for span in spans)
-        days = max(1, round((end - start) / NS / DAY_S))
+        days = max(1, round((end - start) / SECOND_NS / DAY_S))
         facts = [
             Fact(words("plan.bars"), f"≈ {formats.number(bars)}"),
             Fact(words("plan.timeframe"), formats.timeframe(seen.lang, spans[0].timeframe_s)),

@@ -12,13 +12,13 @@ from app import texts
 from app.domain.backtests import RunSpec, RunStatus, Style
 from app.domain.problems import FieldError
 from app.domain.records import DatasetRow, RunRow, StudyKind, StudyRow
+from app.domain.times import SECOND_NS
 from app.domain.venues import KOREAN
 from app.ledger import queries
 from app.routers.render import VENUE_SHORT, Viewer
 from app.runtime.desk import Desk
 from app.texts import Language, formats
 
-NS = 1_000_000_000
 # Units of money on an axis, by language: (KRW of one unit, its text).
 _MONEY: dict[Language, tuple[tuple[float, str], ...]] = {
     "en": ((1.0, "one"), (1e3, "small"), (1e6, "large"), (1e9, "huge")),
@@ -87,7 +87,7 @@ def run_meta(row: RunRow, sets: Mapping[str, DatasetRow], seen: Viewer) -> list[
         key = "backtests.meta.bars" if coins == 1 else "backtests.meta.bars.each"
         parts.insert(2, texts.text(seen.lang, key, bars=formats.number(row.bars), n=coins))
     if row.started_at_ns and row.finished_at_ns:
-        parts.append(formats.age(seen.lang, (row.finished_at_ns - row.started_at_ns) / NS))
+        parts.append(formats.age(seen.lang, (row.finished_at_ns - row.started_at_ns) / SECOND_NS))
     return parts
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from app.domain.backtests import RunStatus
 from app.domain.records import RunRow, StudyRow
-
-NS = 1_000_000_000
+from app.domain.times import SECOND_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def watch(row: RunRow | StudyRow, now_ns: int) -> Watch:
         (row.bars_done, row.bars_total) if isinstance(row, RunRow) else (row.done, row.total)
     )
     since_ns = row.started_at_ns or row.created_at_ns
-    elapsed_s = max(0, (row.finished_at_ns or now_ns) - since_ns) / NS
+    elapsed_s = max(0, (row.finished_at_ns or now_ns) - since_ns) / SECOND_NS
     speed = done / elapsed_s if done and elapsed_s > 0 else None
     left_s = (total - done) / speed if total and speed else None
     return Watch(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app.domain.facts import Fact
 from app.domain.live import NetworkRow, PremiumRow
 from app.domain.policy import Policy
+from app.domain.times import SECOND_NS
 from app.routers.watching.happened import Happened, lines
 from app.routers.watching.ladder import UNITS
 from app.routers.watching.memory import COLUMNS
@@ -16,7 +17,6 @@ from app.routers.watching.showing import Beat
 from app.routers.watching.tape import LAMPS, leader
 
 SIDES = ("high", "low", "flat")
-NS = 1_000_000_000
 EVENTS_MAX = 12
 POINT_S = 5
 
@@ -134,4 +134,4 @@ def point(row: PremiumRow | None) -> dict[str, float | None] | None:
     if row is None:
         return None
     figures = {name: getattr(row, f"{name}_bps") for name in COLUMNS}
-    return {"time": row.at_ns // NS // POINT_S * POINT_S} | figures
+    return {"time": row.at_ns // SECOND_NS // POINT_S * POINT_S} | figures

@@ -16,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from app.domain.live import PremiumRow
+from app.domain.times import SECOND_NS
 from app.routers.watching.tape import HOME, LEADER, LEADER_IDS, leader
 
 if TYPE_CHECKING:
     from app.runtime.market import Market
 
-NS = 1_000_000_000
 DAY_S = 86_400
 # Of every coin's best route one value a minute; of the leader one point in five seconds.
-MINUTE_NS = 60 * NS
-POINT_NS = 5 * NS
+MINUTE_NS = 60 * SECOND_NS
+POINT_NS = 5 * SECOND_NS
 MINUTES_MAX = DAY_S // 60
 POINTS_MAX = DAY_S // 5
 COINS_MAX = 400
@@ -96,7 +96,7 @@ class Memory:
             del self._time[0]
             for column in self._columns:
                 del column[0]
-        self._time.append(at_ns / NS)
+        self._time.append(at_ns / SECOND_NS)
         for name, column in zip(COLUMNS, self._columns, strict=True):
             value = getattr(row, f"{name}_bps")
             column.append(float("nan") if value is None else value)

@@ -19,7 +19,6 @@ SORTS = ("net", "time")
 APART = ("IDENTITY", "FENCED")
 ROWS_MAX = 60
 CLOSED_MAX = 100
-NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

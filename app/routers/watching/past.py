@@ -12,7 +12,8 @@ import numpy.typing as npt
 from app.archive.client import Unavailable
 from app.archive.queries import Basis, History, Quantiles, share_below
 from app.domain.live import PremiumRow
-from app.routers.watching.memory import DAY_S, NS, Span
+from app.domain.times import DAY_NS, SECOND_NS
+from app.routers.watching.memory import DAY_S, Span
 
 if TYPE_CHECKING:
     from app.archive.archive import Archive
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 BASES: tuple[Basis, ...] = ("kimchi", "usdt", "usdlike", "realizable")
 POINTS = 720
-DAY_EVERY_NS = 60 * NS
-MONTH_EVERY_NS = 15 * 60 * NS
+DAY_EVERY_NS = 60 * SECOND_NS
+MONTH_EVERY_NS = 15 * 60 * SECOND_NS
 MONTH_DAYS = 30
 
 
@@ -46,10 +47,10 @@ class Past:
 
     async def _ask(self, archive: Archive, at_ns: int) -> None:
         try:
-            self._day = await archive.quantiles("usdlike", at_ns - DAY_S * NS)
+            self._day = await archive.quantiles("usdlike", at_ns - DAY_NS)
             if at_ns - self._month_ns >= MONTH_EVERY_NS:
                 self._month_ns = at_ns
-                self._month = await archive.quantiles("usdlike", at_ns - MONTH_DAYS * DAY_S * NS)
+                self._month = await archive.quantiles("usdlike", at_ns - MONTH_DAYS * DAY_NS)
             self.reason = None
         except Unavailable as away:
             self.reason = str(away)
@@ -98,7 +99,7 @@ def joined(found: Sequence[History]) -> tuple[Floats, ...]:
         column = np.full(len(at_ns), np.nan)
         column[np.searchsorted(at_ns, each.at_ns)] = each.mean_bps
         columns.append(column)
-    return (at_ns / NS, *columns)
+    return (at_ns / SECOND_NS, *columns)
 
 
 def continued(before: Sequence[Floats], after: Sequence[Floats]) -> tuple[Floats, ...]:

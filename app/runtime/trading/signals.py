@@ -10,6 +10,7 @@ import structlog
 
 from app.domain.facts import CandidateRefused, Fact, OpportunityClosed, OpportunityOpened
 from app.domain.live import Explanation
+from app.domain.times import DAY_NS
 from app.ledger import signals as ledger
 from app.ledger.database import Database
 
@@ -19,7 +20,6 @@ EVERY_S = 0.25
 # More than this waiting means that the database stands still: newer ones are given up, counted.
 WAITING_MAX = 10_000
 KEPT_DAYS = 30
-DAY_NS = 86_400 * 1_000_000_000
 BATCH_MAX = 500
 # So long a batch is tried again: longer than a database needs to be back.
 TRIES_S_MAX = 60.0

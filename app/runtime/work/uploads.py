@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from app.domain.datasets import Hints, UploadState
 from app.domain.problems import Problem
 from app.domain.records import DatasetRow, Failure, UploadRow
+from app.domain.times import SECOND_NS
 from app.history import columns
 from app.ledger import datasets as ledger
 from app.ledger import queries
@@ -120,7 +121,7 @@ class Uploads:
         """Files wait for a mapping only so long and only so many."""
         rows = await self._db.read(queries.list_uploads, UPLOADS_LISTED_MAX)
         unsure = [row for row in rows if row.state is UploadState.UNSURE]
-        oldest_ns = time.time_ns() - UNSURE_KEPT_S * 1_000_000_000
+        oldest_ns = time.time_ns() - UNSURE_KEPT_S * SECOND_NS
         for place, row in enumerate(unsure):
             if place >= UNSURE_KEPT_MAX or row.created_at_ns < oldest_ns:
                 await self.discard(row.id)
