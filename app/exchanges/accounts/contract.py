@@ -67,6 +67,11 @@ class Rules(NamedTuple):
     fee_in_base: bool
     order_window_ms: int | None = None
 
+    @property
+    def order_ms(self) -> int:
+        """The window of an order, where it has one of its own."""
+        return self.order_window_ms or self.window_ms
+
 
 class Page(NamedTuple, Generic[T]):
     """rest: the request for what follows; None when this was all."""

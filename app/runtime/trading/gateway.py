@@ -249,15 +249,13 @@ class Gateway:
         if lease is None:
             self._put_off(client_id, SendOrder(self.venue, client_id))
             return
-        rules = self.port.rules
-        window_ms = getattr(rules, "order_window_ms", None) or rules.window_ms
         found = await self._ledger.write(
             intents.claim_order,
             self._mode,
             client_id,
             self._owner,
             lease,
-            window_ms,
+            self.port.rules.order_ms,
             signed_at_ns=self._clock.at_ns(),
         )
         if isinstance(found, str):

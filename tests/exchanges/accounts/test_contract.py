@@ -347,7 +347,7 @@ def test_both_kinds_of_order_differ(account: Account, terms: OrderTerms, kind: O
 
 
 def test_a_deadline_is_no_later_than_the_rules_say(account: Account, terms: OrderTerms) -> None:
-    window_ms = account.rules.order_window_ms or account.rules.window_ms
+    window_ms = account.rules.order_ms
     assert 0 < window_ms <= account.rules.window_ms <= 180_000
     request = account.place(terms, account.client_id(DIGEST), AT_MS)
     for _, value in request.headers:

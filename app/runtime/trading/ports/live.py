@@ -95,8 +95,7 @@ class LivePort:
         assert order.signed_at_ns is not None, order.client_id
         at_ms = self._door.venue_ms(order.signed_at_ns)
         request = self._account.place(order.terms, order.client_id, at_ms)
-        window_ms = self.rules.order_window_ms or self.rules.window_ms
-        answer = await self._acted(request, order, window_ms)
+        answer = await self._acted(request, order, self.rules.order_ms)
         return self._read(answer, request, self._account.read_placed)
 
     async def cancel(self, order: Order) -> PlaceAnswer:
