@@ -9,13 +9,15 @@ import http.client
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
+    from app.ledger.database import Database
     from app.runtime.trading.headless import Wanted
 
 # Exit codes beside 0: the word or the environment is wrong, or the work could not be done.
@@ -158,7 +160,6 @@ def decode(settings: Settings, words: Sequence[str]) -> int:
 def password(settings: Settings, words: Sequence[str]) -> int:
     """Set a person's password anew, asked for at the terminal or read from standard input."""
     from app.domain.problems import Problem
-    from app.ledger.database import Database
     from app.runtime.accounts import Accounts
 
     parser = argparse.ArgumentParser("python -m app password")
@@ -167,15 +168,11 @@ def password(settings: Settings, words: Sequence[str]) -> int:
     new = getpass.getpass("new password: ") if sys.stdin.isatty() else sys.stdin.readline()
 
     async def reset() -> None:
-        db = Database.open(settings.database_url)
-        try:
+        async with _ledger(settings) as db:
             accounts = Accounts(db, mode=settings.mode, public_url=settings.public_url)
             await accounts.reset_password(name, new.rstrip("\n"))
-        finally:
-            await db.close()
 
     _prepare(settings)
-    asyncio.run(Database.migrate(settings.database_url))
     try:
         asyncio.run(reset())
     except Problem as problem:
@@ -189,7 +186,6 @@ def password(settings: Settings, words: Sequence[str]) -> int:
 def second_factor(settings: Settings, words: Sequence[str]) -> int:
     """Take a person's second factor away, whose telephone and recovery codes are lost."""
     from app.domain.problems import Problem
-    from app.ledger.database import Database
     from app.runtime.accounts import Accounts
     from app.runtime.second_factor import SecondFactor
     from app.runtime.vault import Vault
@@ -202,17 +198,12 @@ def second_factor(settings: Settings, words: Sequence[str]) -> int:
     name = parser.parse_args(words).name
 
     async def reset() -> None:
-        db = Database.open(settings.database_url)
-        try:
+        async with _ledger(settings) as db:
             ring = Keyring(settings.master_key or master_key.kept(settings.data_dir))
             accounts = Accounts(db, mode=settings.mode, public_url=settings.public_url)
-            factor = SecondFactor(db, Vault(db, ring), accounts, mode=settings.mode)
-            await factor.reset(name)
-        finally:
-            await db.close()
+            await SecondFactor(db, Vault(db, ring), accounts, mode=settings.mode).reset(name)
 
     _prepare(settings)
-    asyncio.run(Database.migrate(settings.database_url))
     try:
         asyncio.run(reset())
     except Problem:
@@ -325,7 +316,6 @@ ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
 
 async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
     """What a recording is made of: the environment, and what Settings say."""
-    from app.ledger.database import Database
     from app.main import outside
     from app.runtime.policy import Policies
     from app.runtime.preferences import Preferences
@@ -333,9 +323,7 @@ async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
     from app.runtime.trading.headless import Wanted
 
     around = outside(settings)
-    await Database.migrate(settings.database_url)
-    db = Database.open(settings.database_url)
-    try:
+    async with _ledger(settings) as db:
         preferences = Preferences(db)
         fixed = None if settings.fx_fixed is None else float(settings.fx_fixed)
         policies = Policies(db, preferences, fx_fixed=fixed, fx_sources=len(around.fx_urls))
@@ -354,6 +342,17 @@ async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
             seconds=0.0,
             bytes_max=int(float(most) * GIB),
         )
+
+
+@asynccontextmanager
+async def _ledger(settings: Settings) -> AsyncIterator[Database]:
+    """The migrated database, open for the length of the block."""
+    from app.ledger.database import Database
+
+    await Database.migrate(settings.database_url)
+    db = Database.open(settings.database_url)
+    try:
+        yield db
     finally:
         await db.close()
 
