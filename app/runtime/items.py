@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
 from types import GenericAlias, NoneType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints, overload
 
 import msgspec
 
@@ -30,6 +30,10 @@ def _second(seconds: int) -> str:
     return to_iso(seconds * SECOND_NS)[:-1]
 
 
+@overload
+def moment(at_ns: int) -> str: ...
+@overload
+def moment(at_ns: int | None) -> str | None: ...
 def moment(at_ns: int | None) -> str | None:
     """ISO 8601 with Z, to the millisecond; None stays None."""
     if at_ns is None:

@@ -317,14 +317,14 @@ def engine_item(row: EngineRow) -> EngineItem:
         by=row.by,
         reason=row.reason,
         version=row.version,
-        at=moment(row.at_ns) or "",
+        at=moment(row.at_ns),
         open_intents=row.open_intents,
         breaches=list(row.breaches),
         audited_at=moment(row.audited_at_ns),
         drifts=[
             DriftItem(
                 each.venue, each.asset, exact(each.ledger), exact(each.told), each.looks,
-                moment(each.since_ns) or "",
+                moment(each.since_ns),
             )
             for each in row.drifts
         ],
@@ -332,7 +332,7 @@ def engine_item(row: EngineRow) -> EngineItem:
         recovered=None
         if found is None
         else RecoveredItem(
-            moment(found.at_ns) or "", found.seconds, found.asked, found.breaches,
+            moment(found.at_ns), found.seconds, found.asked, found.breaches,
             [str(venue) for venue in found.adopted], found.drifts, found.claimed,
         ),
     )  # fmt: skip
@@ -361,14 +361,14 @@ def trade_item(row: TradeRow) -> TradeItem:
         average_price=exact_or_none(row.average_price),
         fees=_fees(row),
         status=row.status,
-        planned_at=moment(row.planned_at_ns) or "",
+        planned_at=moment(row.planned_at_ns),
         sent_at=moment(row.sent_at_ns),
         ended_at=moment(row.ended_at_ns),
     )
 
 
 def entry_item(row: EntryRow) -> EntryItem:
-    at = moment(row.at_ns) or ""
+    at = moment(row.at_ns)
     return EntryItem(
         row.id, row.txn_id, row.account, row.asset, exact(row.amount), row.cycle_id or None, at
     )
@@ -380,7 +380,7 @@ def dead_letter_item(row: DeadLetterRow) -> DeadLetterItem:
         cycle_item(row.cycle),
         row.reason,
         row.attempts,
-        moment(row.at_ns) or "",
+        moment(row.at_ns),
         moment(row.resolved_at_ns),
         row.resolved_by,
         row.resolution,
@@ -411,7 +411,7 @@ def day_item(row: DayRow) -> DayItem:
 
 
 def _transition(row: TransitionRow) -> TransitionItem:
-    at = moment(row.at_ns) or ""
+    at = moment(row.at_ns)
     return TransitionItem(
         row.seq, row.was, row.to, row.step, row.fence, row.version, row.actor, row.reason, at,
         row.hash,
@@ -419,11 +419,11 @@ def _transition(row: TransitionRow) -> TransitionItem:
 
 
 def _line(row: JournalRow) -> JournalItem:
-    return JournalItem(moment(row.at_ns) or "", row.version, row.actor, row.code, row.note)
+    return JournalItem(moment(row.at_ns), row.version, row.actor, row.code, row.note)
 
 
 def _said(row: VenueEventRow) -> VenueEventItem:
-    at = moment(row.received_at_ns) or ""
+    at = moment(row.received_at_ns)
     return VenueEventItem(at, row.venue, row.kind, row.native_id, row.client_id, row.raw)
 
 

@@ -168,7 +168,7 @@ def cycle_item(row: CycleRow) -> CycleItem:
         attempts=cycle.attempts,
         next_attempt_at=moment(cycle.next_attempt_at_ns),
         version=cycle.version,
-        opened_at=moment(cycle.opened_at_ns) or "",
+        opened_at=moment(cycle.opened_at_ns),
         closed_at=moment(cycle.closed_at_ns),
         pnl_krw=exact_or_none(cycle.pnl_krw),
         reason=cycle.reason,
@@ -208,7 +208,7 @@ def order_item(row: OrderRow) -> OrderItem:
         state=order.state,
         complete=order.complete,
         code=order.code,
-        planned_at=moment(order.planned_at_ns) or "",
+        planned_at=moment(order.planned_at_ns),
         sent_at=moment(order.signed_at_ns),
         updated_at=moment(order.updated_at_ns or None),
         evidence=_evidence(order.evidence),
@@ -240,7 +240,7 @@ def transfer_item(row: TransferRow) -> TransferItem:
         credited=exact_or_none(transfer.credited),
         state=transfer.state,
         code=transfer.code,
-        planned_at=moment(transfer.planned_at_ns) or "",
+        planned_at=moment(transfer.planned_at_ns),
         sent_at=moment(transfer.signed_at_ns),
         credited_at=moment(transfer.credited_at_ns),
         expected_at=moment(transfer.expected_at_ns),
@@ -252,8 +252,8 @@ def _evidence(found: tuple[Evidence, ...]) -> list[EvidenceItem]:
     return [
         EvidenceItem(
             each.source,
-            moment(each.asked_at_ns) or "",
-            moment(each.answered_at_ns) or "",
+            moment(each.asked_at_ns),
+            moment(each.answered_at_ns),
             each.found,
             each.note,
         )
