@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from app.domain.roles import ALL, DECIDERS, ProcessRole
 from app.runtime.desk import Desk
 
 # Name → seconds between two turns.
@@ -16,7 +17,25 @@ SWEEP_S = {
     "snapshot": 300.0,
     "day": 3_600.0,
     "trading": 3_600.0,
+    "settings": 2.0,
+    "processes": 10.0,
 }
+FEEDER, INITIATOR, FINALIZER, DASHBOARD = (frozenset({role}) for role in ProcessRole)
+WHOSE = {
+    "accounts": DASHBOARD,
+    "work": DASHBOARD,
+    "market": INITIATOR,
+    "finalizer": ALL,
+    "retry": FINALIZER,
+    "reconcile": DECIDERS,
+    "audit": DECIDERS,
+    "snapshot": FINALIZER,
+    "day": FINALIZER,
+    "trading": FINALIZER,
+    "settings": ALL,
+    "processes": ALL,
+}
+"""Each turn runs where one of its roles is."""
 LATE_S_MAX = 60
 
 
@@ -33,12 +52,16 @@ def timetable(desk: Desk) -> AsyncIOScheduler:
         "snapshot": desk.trading.snapshot,
         "day": desk.trading.settle_day,
         "trading": desk.trading.sweep,
+        "settings": desk.preferences.follow,
+        "processes": desk.processes.tell,
     }
     every_s = SWEEP_S | dict.fromkeys(
         ("finalizer", "retry"), desk.trading.policies.pace.finalizer_every_s
     )
     clock = AsyncIOScheduler(timezone="UTC")
     for name, turn in turns.items():
+        if not WHOSE[name] & desk.roles:
+            continue
         clock.add_job(
             turn,
             "interval",

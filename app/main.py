@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.domain.problems import Problem
+from app.domain.roles import ProcessRole
 from app.domain.secret import Secret
 from app.domain.venues import Venue
 from app.exchanges import fx
@@ -73,6 +74,7 @@ from app.runtime.market_rows import MarketRows
 from app.runtime.metrics import Metrics
 from app.runtime.policy import Policies
 from app.runtime.preferences import Preferences
+from app.runtime.processes import Processes
 from app.runtime.second_factor import SecondFactor
 from app.runtime.streams.hub import Hub
 from app.runtime.trading.arming import Arming
@@ -126,6 +128,9 @@ ROUTERS = {
     "system": system.router,
 }
 
+EVERYWHERE = frozenset({"ops"})
+"""What a process answers that shows no pages."""
+
 # What pages show of the market while it moves.
 LIVE = (
     *tape_live.LIVE,
@@ -174,8 +179,9 @@ def create_app(settings: Settings) -> Kimp:
     app.metrics = metrics
     app.door = Door.at(settings.public_url, settings.trusted_proxies)
     install_problem_handlers(app)
-    for router in ROUTERS.values():
-        app.include_router(router)
+    for name, router in ROUTERS.items():
+        if name in EVERYWHERE or ProcessRole.DASHBOARD in settings.roles:
+            app.include_router(router)
     return app
 
 
@@ -183,23 +189,30 @@ def create_app(settings: Settings) -> Kimp:
 async def _open_desk(settings: Settings, metrics: Metrics) -> AsyncGenerator[Desk, None]:
     """Open what the desk needs in order, close it in reverse."""
     desk = _lay_desk(settings, metrics)
-    await desk.accounts.open()
-    await desk.work.start()
+    shows = ProcessRole.DASHBOARD in desk.roles
+    if shows:
+        await desk.accounts.open()
+        await desk.work.start()
+    await desk.processes.tell()
+    await desk.preferences.follow()
     await _open_safe(desk)
     await desk.trading.open()
     await desk.market.start()
     clock = timetable(desk)
     clock.start()
-    telling = asyncio.create_task(trading_live.TradingLive(desk).run())
+    telling = asyncio.create_task(trading_live.TradingLive(desk).run()) if shows else None
     try:
         yield desk
     finally:
-        telling.cancel()
+        if telling is not None:
+            telling.cancel()
         desk.hub.close()
         clock.shutdown(wait=False)
         await desk.market.stop()
         await desk.trading.close()
-        await desk.work.stop()
+        if shows:
+            await desk.work.stop()
+        await desk.processes.leave()
         await desk.db.close()
 
 
@@ -236,6 +249,7 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         TradingPolicies(preferences),
         Presence(settings.data_dir / "trading"),
         mode=settings.mode,
+        roles=settings.roles,
     )
     market = _market(settings, db, hub, preferences, trading)
     _join(hub, work, market, metrics)
@@ -259,7 +273,7 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         market=market,
         trading=trading,
         safe=safe,
-        health=Health(probes(db, settings.data_dir, work.seats, depended)),
+        health=_health(settings, db, work, depended),
         metrics=metrics,
         dependencies=depended,
         mode=settings.mode,
@@ -268,7 +282,14 @@ def _lay_desk(settings: Settings, metrics: Metrics) -> Desk:
         public_url=settings.public_url,
         data_dir=settings.data_dir,
         started_at_ns=time.time_ns(),
+        roles=settings.roles,
+        processes=Processes(db, settings.roles, settings.port),
     )
+
+
+def _health(settings: Settings, db: Database, work: Workbench, around: Dependencies) -> Health:
+    seats = work.seats if ProcessRole.DASHBOARD in settings.roles else None
+    return Health(probes(db, settings.data_dir, seats, around))
 
 
 def _safe(settings: Settings, db: Database, accounts: Accounts, trading: Trading) -> Safe:
@@ -333,6 +354,7 @@ def outside(settings: Settings) -> Outside:
         keys=_keys(settings),
         fx_urls=_fx_urls(settings),
         clickhouse_url=settings.clickhouse_url,
+        roles=settings.roles,
     )
 
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from app.domain.roles import ALL, ProcessRole, Roles
 from app.domain.secret import Secret
 from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 
 PREFIX = "KIMP_"
-ROLES = ("feeder", "initiator", "finalizer", "dashboard")
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 PASSWORD_LENGTH_MIN = 12
 API_TOKEN_LENGTH = (32, 256)
@@ -58,7 +58,7 @@ class Settings:
     redis_url: str | None
     clickhouse_url: str | None
     dask_scheduler: str | None
-    roles: frozenset[str]
+    roles: Roles
     mode: Mode
     feeds: Feeds | None
     venues: tuple[Venue, ...]
@@ -105,7 +105,7 @@ def _read(read: _Reader, env: Environment) -> Settings:
         redis_url=read.parsed("REDIS_URL", _url("redis", "rediss"), _URL.format("redis, rediss")),
         clickhouse_url=read.parsed("CLICKHOUSE_URL", _url("http", "https"), _URL.format("http")),
         dask_scheduler=read.parsed("DASK_SCHEDULER", _url("tcp", "tls"), "tcp://host:port"),
-        roles=frozenset(read.several("ROLES", ROLES) or ROLES),
+        roles=frozenset(map(ProcessRole, read.several("ROLES", tuple(ProcessRole)))) or ALL,
         mode=cast("Mode", read.choice("MODE", ("paper", "live", "drill"), "paper")),
         feeds=cast("Feeds | None", read.choice("FEEDS", ("demo", "live", "off"), "") or None),
         venues=tuple(Venue(name) for name in read.several("VENUES", tuple(Venue)) or tuple(Venue)),

@@ -85,6 +85,13 @@ def held(conn: sa.Connection) -> list[Lease]:
     return [Lease(row.name, row.owner, row.fence, row.until_ns) for row in rows]
 
 
+def forget(conn: sa.Connection, prefix: str, before_ns: int) -> int:
+    """Leases of names that are used once, and ran out before a time; how many. Others keep their
+    fence for ever."""
+    ended = lease.c.name.startswith(prefix, autoescape=True) & (lease.c.until_ns < before_ns)
+    return conn.execute(lease.delete().where(ended)).rowcount
+
+
 def claim_slot(conn: sa.Connection, job: str, slot: str, owner: str) -> bool:
     """Whether this run of a job (a minute, a day) is ours: the first to ask has it, for good."""
     values: dict[str, object] = {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
 
+from app.domain.roles import Roles
+
 if TYPE_CHECKING:
     from app.ledger.database import Database
     from app.runtime.accounts import Accounts
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from app.runtime.market import Market
     from app.runtime.metrics import Metrics
     from app.runtime.preferences import Preferences
+    from app.runtime.processes import Processes
     from app.runtime.second_factor import SecondFactor
     from app.runtime.streams.hub import Hub
     from app.runtime.trading.arming import Arming
@@ -67,6 +70,8 @@ class Desk:
     public_url: str
     data_dir: Path
     started_at_ns: int
+    roles: Roles
+    processes: Processes
 
     @property
     def feeds(self) -> str:

@@ -32,6 +32,7 @@ from app.domain.live import (
 )
 from app.domain.policy import Policy
 from app.domain.problems import Problem
+from app.domain.roles import ALL, ProcessRole, Roles
 from app.domain.venues import Venue
 from app.engine.core import Engine
 from app.engine.execution import ids
@@ -85,6 +86,7 @@ class Outside:
     keys: Mapping[Venue, Keys]
     fx_urls: tuple[str, ...]
     clickhouse_url: str | None
+    roles: Roles = ALL
 
 
 @dataclass(slots=True)
@@ -144,12 +146,17 @@ class Market:
         self._beats = 0
         self._skipped = 0
 
+        self._keeps = ProcessRole.FEEDER in outside.roles
+        self._detects = ProcessRole.INITIATOR in outside.roles
+        """What is detected is written down where it may become a cycle."""
+
     # ------------------------------------------------------------------ life
 
     async def start(self) -> None:
         """Begin as the environment or Settings say; pages need not wait for it."""
-        died = await self._db.write(signals.close_open, None)
-        self._skipped = NUMBERS_SKIPPED if died else 0
+        if self._detects:
+            died = await self._db.write(signals.close_open, None)
+            self._skipped = NUMBERS_SKIPPED if died else 0
         self.policies.listen(self._policy_changed)
         self._preferences.listen(self._setting_changed)
         self._hub.freshen = self._publisher.freshen
@@ -196,7 +203,7 @@ class Market:
             if feeds == "off":
                 return
             self.state, self._signals.feeds = "starting", feeds
-            if self.archive is None:
+            if self.archive is None and (self._keeps or self.outside.clickhouse_url):
                 folder = self.outside.data_dir / "archive"
                 self.archive = Archive.open(
                     self.outside.clickhouse_url, folder, max_gib=await self._archive_gib()
@@ -256,7 +263,8 @@ class Market:
             stopped=self._stopped,
             trade=self.trading.take,
         )
-        session.listen(self._signals.take)
+        if self._detects:
+            session.listen(self._signals.take)
         session.listen(self.counts.take)
         session.listen(self._note)
         self._exchange_ns = engine.rack.tops["exchange_ns"]
@@ -309,7 +317,8 @@ class Market:
             await run.feeds.stop()
             await self._signals.flush()
             self._run = None
-            await self._db.write(signals.close_open, time.time_ns())
+            if self._detects:
+                await self._db.write(signals.close_open, time.time_ns())
             if run.demo is not None:
                 await run.demo.stop()
 
@@ -347,7 +356,7 @@ class Market:
             self._take(Ticked(time.time_ns()))
             now_s = time.monotonic()
             self._publisher.beat(now_s)
-            if self.archive is not None:
+            if self.archive is not None and self._keeps:
                 self._to_archive(self.archive)
 
     def _to_archive(self, archive: Archive) -> None:
@@ -368,7 +377,7 @@ class Market:
         for fact in facts:
             if not isinstance(fact, TradesPrinted):
                 self._journal.append(fact)
-            elif self.archive is not None:
+            elif self.archive is not None and self._keeps:
                 self.archive.note_trades(fact.trades)
             if isinstance(fact, PairQuarantined):
                 suspects.append(fact)

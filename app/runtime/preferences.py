@@ -314,6 +314,8 @@ class Preferences:
         self._db = db
         self._clock = clock
         self._listeners: list[Listener] = []
+        self._seen: dict[str, int | None] | None = None
+        """Setting → when it was changed, as far as the listeners know."""
 
     def listen(self, listener: Listener) -> None:
         """It is called with the key after each change, before `put` answers."""
@@ -343,9 +345,23 @@ class Preferences:
             raise Problem("invalid_fields", errors=(place,))
         encoded = None if value is None else msgspec.json.encode(value).decode()
         await self._db.write(ledger.put_setting, key, encoded, self._clock(), by)
+        if self._seen is not None:
+            self._seen[key] = (await self.get(key)).changed_at_ns
         for listener in self._listeners:
             await listener(key)
         return await self.get(key)
+
+    async def follow(self) -> None:
+        """By the clock: what another process has changed. The first look only remembers."""
+        stored = await self._db.read(queries.list_settings)
+        before = self._seen
+        now = self._seen = {row.key: row.at_ns for row in stored if row.key in SETTINGS}
+        if before is None:
+            return
+        for key in sorted(before.keys() | now.keys()):
+            if before.get(key) != now.get(key):
+                for listener in self._listeners:
+                    await listener(key)
 
 
 def _preference(key: str, row: SettingRow | None) -> Preference:

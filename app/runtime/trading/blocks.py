@@ -10,6 +10,8 @@ OPENING = "OPENING"
 """A venue that this mode has no books of yet does not say what is there."""
 FEEDS = "FEEDS"
 """The books are not those of the venues that orders would go to."""
+ELSEWHERE = "ELSEWHERE"
+"""By its roles this process decides nothing; others do."""
 
 
 class Blocks:

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from app.domain.cycles import CycleView
+from app.domain.cycles import CycleState, CycleView
+from app.domain.events import OperatorAsked
 from app.domain.venues import Venue
-from app.ledger import cycles, leases
+from app.ledger import asking, cycles, leases
 from app.ledger.leases import Lease
 from app.ledger.queries import Connection
 from app.runtime.trading.clock import Clock
@@ -23,6 +24,9 @@ from app.runtime.trading.store import Ledger
 from app.runtime.trading.transactions import Kept
 
 log = structlog.get_logger("kimp.trading")
+
+OUTWARD = frozenset({CycleState.STARTED, CycleState.INITIAL_TRADE_COMPLETED})
+"""An initiator's: until both legs are traded."""
 
 
 def venue_lease(mode: str, venue: Venue) -> str:
@@ -99,8 +103,66 @@ def _release(conn: Connection, held: Sequence[Lease]) -> None:
         leases.release(conn, lease)
 
 
+class InitiatorLease:
+    """Of several processes that may open cycles, one does; another goes on when it is gone."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        recorder: Recorder,
+        *,
+        mode: str,
+        owner: str,
+        ttl_s: float,
+    ) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._recorder = recorder
+        self._name = f"{mode}:initiator"
+        self._owner = owner
+        self._ttl_s = ttl_s
+        self._held: Lease | None = None
+
+    @property
+    def held(self) -> bool:
+        return self._held is not None
+
+    async def run(self) -> None:
+        while True:
+            await self.turn()
+            await self._clock.sleep(self._ttl_s / RENEW_SHARE)
+
+    async def turn(self) -> None:
+        """A database that is away leaves no lease: who cannot renew it opens nothing."""
+        before, self._held = self._held, None
+        try:
+            self._held = await self._ledger.write(
+                _kept, self._name, before, self._owner, self._ttl_s
+            )
+        finally:
+            if self.held != (before is not None):
+                log.info("initiating", is_so=self.held)
+            await self._recorder.open(is_so=self.held)
+
+    async def release(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            await self._ledger.write(_release, [held])
+
+
+def _kept(
+    conn: Connection, name: str, before: Lease | None, owner: str, ttl_s: float
+) -> Lease | None:
+    lease = None if before is None else leases.renew(conn, before, ttl_s)
+    return lease or leases.claim(conn, name, owner, ttl_s)
+
+
 class CycleLeases:
-    """The cycles of this owner: claimed, kept, and followed where others commit to them."""
+    """The cycles of this owner: claimed, kept, and followed where others commit to them.
+
+    states: that are claimed; None: all.
+    """
 
     def __init__(
         self,
@@ -111,8 +173,10 @@ class CycleLeases:
         mode: str,
         owner: str,
         lease_s: float,
+        states: frozenset[CycleState] | None = None,
     ) -> None:
         self.claimed = 0
+        self._states = states
         self._ledger = ledger
         self._clock = clock
         self._recorder = recorder
@@ -124,7 +188,7 @@ class CycleLeases:
     async def claim(self) -> int:
         """Take what nobody owns or whose owner is late: how many."""
         found = await self._ledger.write(
-            cycles.claim, self._mode, self._owner, self._lease_s, CLAIM_AT_ONCE
+            cycles.claim, self._mode, self._owner, self._lease_s, CLAIM_AT_ONCE, self._states
         )
         for view in found:
             self._recorder.claimed(view)
@@ -140,13 +204,18 @@ class CycleLeases:
             if cycle_id not in kept:
                 self._recorder.lost(cycle_id)
 
-    async def follow(self) -> None:
-        """What gateways of other processes, and pages, have committed."""
-        views, self._cursor = await self._ledger.read(
+    async def follow(self) -> list[OperatorAsked]:
+        """What gateways of other processes have committed; what people asked for elsewhere."""
+        views, asked, self._cursor = await self._ledger.read(
             _changed, self._mode, self._owner, self._cursor
         )
         for view in views:
             self._recorder.changed(Kept(view, ()))
+        at_ns = self._clock.at_ns()
+        return [
+            OperatorAsked(at_ns, each.cycle_id, each.action, each.version, each.by, each.note)
+            for each in asked
+        ]
 
     async def run_renewal(self) -> None:
         while True:
@@ -167,7 +236,8 @@ class CycleLeases:
 
 def _changed(
     conn: Connection, mode: str, owner: str, cursor: Mapping[str, int]
-) -> tuple[list[CycleView], Mapping[str, int]]:
+) -> tuple[list[CycleView], list[asking.Asked], Mapping[str, int]]:
     ids, onward = cycles.changed_since(conn, mode, owner, cursor)
-    found = (cycles.view(conn, mode, each) for each in ids)
-    return [view for view in found if view is not None], onward
+    found = [view for each in ids if (view := cycles.view(conn, mode, each)) is not None]
+    versions = {view.cycle.id: view.cycle.version for view in found}
+    return found, asking.asked(conn, mode, versions), onward

@@ -36,7 +36,7 @@ from app.runtime.trading.auditor import Auditor
 from app.runtime.trading.blocks import DISARMED, OPENING, RECONCILING, Blocks
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.gateway import Gateway
-from app.runtime.trading.leases import CycleLeases, VenueLeases
+from app.runtime.trading.leases import OUTWARD, CycleLeases, InitiatorLease, VenueLeases
 from app.runtime.trading.limits import FOLLOW_S, MAIL_S, PLANNED_S_MAX, RETRY_S, VENUE_LEASE_S
 from app.runtime.trading.port import VenuePort
 from app.runtime.trading.reconcile import Reconciler
@@ -52,13 +52,19 @@ LIVE = "live"
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """mode: paper, live, drill. owner: of this life alone. dead: owners whose leases are free."""
+    """mode: paper, live, drill. owner: of this life alone. dead: owners whose leases are free.
+
+    opens, finishes: initiator, finalizer. in_turn: of several initiators one at a time opens.
+    """
 
     mode: str
     owner: str
     lease_s: float
     venue_lease_s: float = VENUE_LEASE_S
     dead: tuple[str, ...] = ()
+    opens: bool = True
+    finishes: bool = True
+    in_turn: bool = False
 
 
 class Life:
@@ -90,12 +96,28 @@ class Life:
         self._tell = tell
         self._seen = seen
         words = {"mode": terms.mode, "owner": terms.owner}
-        self.recorder = Recorder(self.ledger, clock, self, lease_s=terms.lease_s, **words)
+        self.recorder = Recorder(
+            self.ledger,
+            clock,
+            self,
+            lease_s=terms.lease_s,
+            opens=terms.opens and not terms.in_turn,
+            keeps=self._keeps,
+            **words,
+        )
+        self.initiating = InitiatorLease(
+            self.ledger, clock, self.recorder, ttl_s=terms.venue_lease_s, **words
+        )
         self.venue_leases = VenueLeases(
             self.ledger, clock, list(ports), ttl_s=terms.venue_lease_s, **words
         )
         self.cycle_leases = CycleLeases(
-            self.ledger, clock, self.recorder, lease_s=terms.lease_s, **words
+            self.ledger,
+            clock,
+            self.recorder,
+            lease_s=terms.lease_s,
+            states=None if terms.finishes else OUTWARD,
+            **words,
         )
         self.gateways = {
             venue: Gateway(
@@ -140,7 +162,9 @@ class Life:
         for venue, gateway in self.gateways.items():
             await gateway.stop()
             await self._ports[venue].stop()
-        for release in (self.cycle_leases.release, self.venue_leases.release):
+        for release in (
+            self.cycle_leases.release, self.venue_leases.release, self.initiating.release
+        ):  # fmt: skip
             try:
                 await release()
             except Exception:
@@ -165,6 +189,8 @@ class Life:
         self._keep_up("cycle-leases", self.cycle_leases.run_renewal)
         self._keep_up("following", self._follow)
         self._keep_up("mail", self._read_mail)
+        if self.terms.opens and self.terms.in_turn:
+            self._keep_up("initiator-lease", self.initiating.run)
 
     def _keep_up(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._tasks.append(asyncio.create_task(self._kept_up(name, run), name=f"trading-{name}"))
@@ -267,13 +293,18 @@ class Life:
 
     # ------------------------------------------------------------------ other processes
 
+    def _keeps(self, view: CycleView) -> bool:
+        """Whether this process goes on with a cycle; else the finalizers' hour has come."""
+        return self.terms.finishes or view.cycle.state in OUTWARD
+
     def _lease_of(self, venue: Venue) -> Callable[[], leases.Lease | None]:
         return lambda: self.venue_leases.held(venue)
 
     async def _follow(self) -> None:
         while True:
             await self.clock.sleep(FOLLOW_S)
-            await self.cycle_leases.follow()
+            for asked in await self.cycle_leases.follow():
+                self.event(asked)
             await self.read_state()
 
     async def _read_mail(self) -> None:

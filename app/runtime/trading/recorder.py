@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -36,7 +36,7 @@ from app.domain.facts import (
     SendOrder,
     SendTransfer,
 )
-from app.ledger import leases, trading_state
+from app.ledger import cycles, leases, trading_state
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.limits import (
     BACKOFF_S,
@@ -53,6 +53,7 @@ from app.runtime.trading.transactions import Answer, Kept, LedgerFact, commit_fa
 log = structlog.get_logger("kimp.trading")
 
 FULL, AWAY = "RECORDER_FULL", "DATABASE"
+NO_NUMBERS = 1, 0
 
 
 class Step(NamedTuple):
@@ -82,8 +83,19 @@ class Recorder:
     """fences: of this owner's claims, by cycle. It is told of every claim and loss."""
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, told: Told, *, mode: str, owner: str, lease_s: float
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        told: Told,
+        *,
+        mode: str,
+        owner: str,
+        lease_s: float,
+        opens: bool = True,
+        keeps: Callable[[CycleView], bool] = lambda _: True,
     ) -> None:
+        """opens: whether new cycles begin here. keeps(view): whether this owner goes on with it;
+        else it is let go of, for others."""
         self.fences: dict[str, int] = {}
         self.commits = 0
         self._ledger = ledger
@@ -92,6 +104,9 @@ class Recorder:
         self._mode = mode
         self._owner = owner
         self._lease_s = lease_s
+        self._opens = opens
+        self._keeps = keeps
+        self._given_up: list[str] = []
         self._steps: deque[Step] = deque()
         self._refused: deque[CycleOpened] = deque()
         self._facts = 0
@@ -128,8 +143,17 @@ class Recorder:
         cycle = found.view.cycle
         self._tell_money(found, at_ns)
         if self.fences.get(cycle.id) == cycle.fence:
-            self._told.event(CycleChanged(at_ns, found.view))
-            self._forget_ended(found.view)
+            self._go_on(found.view, at_ns)
+
+    async def open(self, *, is_so: bool) -> None:
+        """Whether new cycles begin here from now on."""
+        if is_so != self._opens:
+            self._opens = is_so
+            if is_so:
+                await self._grant()
+            else:
+                self._numbers_left = 0
+                self._told.event(NumbersGranted(self._clock.at_ns(), *NO_NUMBERS))
 
     async def settled(self) -> None:
         """Everything that was taken is committed and told."""
@@ -137,13 +161,15 @@ class Recorder:
 
     async def run(self) -> None:
         """For ever: commit what waits."""
-        await self._grant()
+        if self._opens:
+            await self._grant()
         while True:
             await self._some.wait()
             self._some.clear()
             await self._clock.sleep(GROUP_S)
             while self._steps or self._refused:
                 await self._turn()
+            await self._let_go()
             self._idle.set()
 
     async def _turn(self) -> None:
@@ -165,7 +191,7 @@ class Recorder:
             self._answered(step, [next(answers) for _ in step.facts])
         if self._facts < WAITING_MAX // 2:
             self._told.block(FULL, on=False)
-        if self._numbers_left < NUMBERS_AT_ONCE // 2:
+        if self._opens and self._numbers_left < NUMBERS_AT_ONCE // 2:
             await self._grant()
 
     async def _committed(self, facts: list[LedgerFact]) -> list[Answer | None]:
@@ -261,9 +287,29 @@ class Recorder:
         elif answer.kept is None:
             self.lost(answer.fact.decision.cycle_id)
         else:
-            self._told.event(CycleChanged(at_ns, answer.kept.view))
+            self._go_on(answer.kept.view, at_ns)
         if answer.kept is not None:
             self._forget_ended(answer.kept.view)
+
+    def _go_on(self, view: CycleView, at_ns: int) -> None:
+        """With a cycle of ours; or it is others' from here on, and nothing is decided about it."""
+        if has_ended(view) or self._keeps(view):
+            self._told.event(CycleChanged(at_ns, view))
+            self._forget_ended(view)
+            return
+        self.lost(view.cycle.id)
+        self._given_up.append(view.cycle.id)
+        self._some.set()
+
+    async def _let_go(self) -> None:
+        """Of what others shall go on with; where the database is away, its leases run out."""
+        given_up, self._given_up = self._given_up, []
+        if not given_up:
+            return
+        try:
+            await self._ledger.write(cycles.release, self._mode, self._owner, given_up)
+        except Exception as error:  # noqa: BLE001 - whatever a database says
+            log.warning("cycles_not_released", cycles=given_up, reason=_line(error))
 
     def _tell_money(self, found: Kept, at_ns: int) -> None:
         if found.purses:

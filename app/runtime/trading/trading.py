@@ -25,6 +25,7 @@ from app.domain.events import Event, OperatorAsked, TradingPolicyChanged
 from app.domain.facts import Command, Fact
 from app.domain.orders import Balance
 from app.domain.problems import Problem
+from app.domain.roles import ALL, DECIDERS, ProcessRole, Roles
 from app.domain.times import SECOND_NS
 from app.domain.trading import (
     BreakerRow,
@@ -39,14 +40,14 @@ from app.domain.venues import Venue
 from app.engine.core import Engine
 from app.engine.execution.portfolio import Equity
 from app.exchanges.accounts.contract import Rules
-from app.ledger import clock, cycles, days, leases, posting, trading_queries, trading_state
+from app.ledger import asking, clock, cycles, days, leases, posting, trading_queries, trading_state
 from app.ledger.database import Database
 from app.ledger.queries import Connection
 from app.runtime.streams.hub import Hub
-from app.runtime.trading.blocks import FEEDS
+from app.runtime.trading.blocks import ELSEWHERE, FEEDS
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.life import Life, Terms
-from app.runtime.trading.limits import ASKED_S_MAX
+from app.runtime.trading.limits import ASKED_S_MAX, FOLLOW_S
 from app.runtime.trading.port import Silent, VenuePort
 from app.runtime.trading.presence import Presence
 from app.runtime.trading.reading import Reading
@@ -112,8 +113,10 @@ class Trading:
         presence: Presence,
         *,
         mode: str,
+        roles: Roles = ALL,
     ) -> None:
         self.mode = mode
+        self.roles = roles
         self.policies = policies
         self.mac_key: bytes | None = None
         """Of the list of withdrawal addresses; without it LIVE withdraws nothing."""
@@ -154,6 +157,9 @@ class Trading:
         """An engine has begun. Nothing of trading waits for the market, nor it for trading."""
         self.feeds = feeds
         self._joined = joined
+        joined.tell(TradingPolicyChanged(joined.clock.at_ns(), self.policies.now))
+        if not self.roles & DECIDERS:
+            return
         self._lives += 1
         dead = tuple(f"{name}-{n}" for name in self._dead or () for n in range(1, LIVES_TOLD_MAX))
         self._dead = ()
@@ -163,6 +169,9 @@ class Trading:
             lease_s=self.policies.pace.lease_s,
             venue_lease_s=min(15.0, self.policies.pace.lease_s),
             dead=dead,
+            opens=ProcessRole.INITIATOR in self.roles,
+            finishes=ProcessRole.FINALIZER in self.roles,
+            in_turn=True,
         )
         self.life = Life(
             self._db,
@@ -175,7 +184,6 @@ class Trading:
         )
         if joined.block is not None:
             self.life.blocks.set(joined.block, on=True)
-        joined.tell(TradingPolicyChanged(joined.clock.at_ns(), self.policies.now))
         await self.life.start(joined.given)
 
     async def end(self) -> None:
@@ -219,6 +227,8 @@ class Trading:
     async def finalize(self) -> None:
         """Claim what nobody works on: new mail of other processes, leases that ran out."""
         await self._tell_statistics()
+        if self.life is not None and not self.roles >= DECIDERS:
+            await self.life.tell_money()  # others move it as well
         if self.life is not None and self.life.recovered is not None:
             await self.life.cycle_leases.claim()
             if self.life.state is not None and self.life.state.capital_krw is None:
@@ -326,10 +336,15 @@ class Trading:
         if view.cycle.version != version:
             raise Problem("conflict", values={"reason": f"version {view.cycle.version}"})
         life, joined = self.life, self._joined
+        if life is None and not self.roles & DECIDERS:
+            return await self._leave(cycle_id, action, version, by, note)
         if life is None or joined is None or life.recovered is None:
             raise Problem("not_ready")
         if cycle_id not in life.recorder.fences:
-            view = await self._claim(life, cycle_id)
+            await life.cycle_leases.claim()
+            view = await self._db.read(cycles.view, self.mode, cycle_id)
+        if view is None or cycle_id not in life.recorder.fences:
+            return await self._leave(cycle_id, action, version, by, note)
         answer: asyncio.Future[CycleView] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(cycle_id, []).append(answer)
         at_ns = joined.clock.at_ns()
@@ -342,13 +357,20 @@ class Trading:
             raise Problem("action_impossible", values={"action": action})
         return answer.result()
 
-    async def _claim(self, life: Life, cycle_id: str) -> CycleView:
-        """Nobody works on it, or somebody else does; that one has to be asked."""
-        await life.cycle_leases.claim()
-        view = await self._db.read(cycles.view, self.mode, cycle_id)
-        if view is None or cycle_id not in life.recorder.fences:
-            raise Problem("conflict", values={"reason": "another process works on it"})
-        return view
+    async def _leave(
+        self, cycle_id: str, action: str, version: int, by: str, note: str
+    ) -> CycleView:
+        """For the process that works on it; how it is after that one has answered."""
+        left = await self._db.write(asking.ask, self.mode, cycle_id, action, version, by, note)
+        if left is None:
+            raise Problem("conflict", values={"reason": f"version {version}"})
+        latest_s = time.monotonic() + ASKED_S_MAX
+        while time.monotonic() < latest_s:
+            await asyncio.sleep(FOLLOW_S)
+            view = await self._db.read(cycles.view, self.mode, cycle_id)
+            if view is not None and view.cycle.version > left:
+                return view
+        raise Problem("action_impossible", values={"action": action})
 
     async def accept_drift(self, venue: Venue, asset: str, *, by: str) -> None:
         """The venue is right. Problem not_found."""
@@ -367,7 +389,7 @@ class Trading:
             state=row.state,
             killed=row.killed,
             armed_until_ns=_still(row.armed_until_ns),
-            blocked=(FEEDS,) if life is None else life.blocks.all(),
+            blocked=self._blocked(),
             running=life is not None,
             feeds=self.feeds if life is not None else "off",
             by=row.by,
@@ -383,6 +405,11 @@ class Trading:
             breaches=() if life is None else tuple(map(str, life.auditor.breaches)),
             audited_at_ns=None if life is None else life.auditor.checked_at_ns,
         )
+
+    def _blocked(self) -> tuple[str, ...]:
+        if self.life is not None:
+            return self.life.blocks.all()
+        return (FEEDS,) if self.roles & DECIDERS else (ELSEWHERE,)
 
     async def purses(self) -> tuple[Purse, ...]:
         return await self._db.read(posting.purses, self.mode)

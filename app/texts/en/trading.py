@@ -24,6 +24,7 @@ TEXTS: dict[str, str] = {
     "start.drill": "Start the drill",
     "blocked.FEEDS": "no market feeds that orders could rest on",
     "blocked.OPENING": "a venue has not told its first balances yet",
+    "blocked.ELSEWHERE": "this process shows pages only; other processes trade",
     "blocked.RECONCILING": "venues and ledger are being compared",
     "blocked.DISARMED": "LIVE is not armed",
     "blocked.RECORDER_FULL": "the ledger cannot keep up",

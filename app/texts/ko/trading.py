@@ -27,6 +27,7 @@ TEXTS: dict[str, str] = {
     "start.drill": "훈련 시작",
     "blocked.FEEDS": "주문의 바탕이 될 시세가 없습니다",
     "blocked.OPENING": "첫 잔고를 아직 알려 주지 않은 거래소가 있습니다",
+    "blocked.ELSEWHERE": "이 프로세스는 화면만 보여 주고, 매매는 다른 프로세스가 합니다",
     "blocked.RECONCILING": "거래소와 원장을 대조하고 있습니다",
     "blocked.DISARMED": "실거래가 무장되지 않았습니다",
     "blocked.RECORDER_FULL": "원장이 따라가지 못합니다",
