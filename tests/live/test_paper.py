@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,8 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("live")]
 
 ENVIRONMENT = {"KIMP_FEEDS": "demo", "KIMP_VENUES": "upbit,binance,bybit,kucoin"}
 COMPLETES_S_MAX = 180
+SILENCE_S = 3.0
+"""Prices move ten times a second: time enough for an order that should not be sent."""
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +72,7 @@ def test_a_first_cycle_comes_home_within_three_minutes(api: httpx.Client) -> Non
     states = [step["to"] for step in whole["transitions"]]
     assert (states[0], states[-1]) == ("STARTED", "COMPLETED")
     parts = sum(part["bps"] for part in whole["actual"])
-    assert whole["actual"]
-    assert isinstance(parts, float)
+    assert (parts > 0) == (Decimal(cycle["pnl_krw"]) > 0)
 
 
 def test_the_ledger_sums_to_zero_while_it_trades(api: httpx.Client) -> None:
@@ -92,7 +94,7 @@ def test_the_day_and_the_statistics_tell_of_it(api: httpx.Client) -> None:
 def test_after_a_kill_nothing_is_sent(api: httpx.Client) -> None:
     assert api.post("/engine/kill").json()["killed"] is True
     sent = {order["id"] for order in items(api, "/orders") if order["sent_at"]}
-    until(lambda: engine(api)["open_intents"] >= 0, 5)
+    time.sleep(SILENCE_S)
     again = {order["id"] for order in items(api, "/orders") if order["sent_at"]}
     assert again == sent
     api.post("/engine/state", json={"state": "HALTED"}).raise_for_status()
