@@ -60,7 +60,7 @@ LOCKED_OUT = korean.LOCKED_OUT | {
 REFUSALS = LOCKED_OUT | {
     "insufficient_funds_bid", "insufficient_funds_ask", "under_min_total_bid",
     "under_min_total_ask", "invalid_price_bid", "invalid_price_ask", "create_bid_error",
-    "create_ask_error", "validation_error", "invalid_parameter",
+    "create_ask_error", "validation_error", "invalid_parameter", "withdraw_decimal_exceeded",
 }  # fmt: skip
 # The same signed request arrived a second time: the first one may have been taken [3].
 REPEATED = frozenset({"nonce_used"})
