@@ -177,8 +177,11 @@ class KeepAlive(NamedTuple):
 
 
 def decimal_tick(_quote: str, price: float) -> Decimal:
-    """A power of ten that gives about five digits: BTC 0.1, DOGE 0.00001."""
-    return Decimal(1).scaleb(Decimal(repr(price)).adjusted() - 4)
+    """A power of ten that gives five digits, at most 1: DOGE 0.00001, BTC 1.
+
+    Gate and Bitget tell decimals only, which cannot say a tick of 10.
+    """
+    return min(Decimal(1), Decimal(1).scaleb(Decimal(repr(price)).adjusted() - 4))
 
 
 def decimal_lot(_quote: str, price: float) -> Decimal:

@@ -70,6 +70,13 @@ def test_the_majors_are_everywhere_and_money_trades_against_won() -> None:
     assert quotes == {"USD"}
 
 
+def test_where_only_decimals_are_told_they_say_the_tick() -> None:
+    made = world()
+    for venue in ("gate", "bitget"):
+        for listing in made.listings[venue].values():
+            assert listing.tick == Decimal(1).scaleb(-listing.price_decimals), listing.symbol
+
+
 def test_twins_have_other_contracts_and_the_fenced_coin_no_deposits() -> None:
     made = world(2, coins=20)
     twin, other = (coin for coin in made.cast.coins if coin.ticker == made.cast.twin)
