@@ -8,7 +8,9 @@ a server that no longer answers is given up after TRANSACTION_S_MAX.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -25,10 +27,64 @@ TRANSACTION_S_MAX = 60.0
 CLOSE_S_MAX = 10.0
 
 
-class Database:
-    """Two engines on one database: readers that cannot write, and writers."""
+class Server:
+    """An engine whose driver waits on the loop."""
 
-    def __init__(self, reader: AsyncEngine, writer: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.url = engine.url
+        self._engine = engine
+
+    async def run(
+        self,
+        limit_s: float,
+        fn: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        async with asyncio.timeout(limit_s), self._engine.begin() as conn:
+            return await conn.run_sync(fn, *args, **kwargs)
+
+    async def dispose(self) -> None:
+        await self._engine.dispose()
+
+
+class File:
+    """SQLite in threads of its own: a whole transaction there, not a trip for each statement.
+
+    One thread writes, so writers queue in fair order. A file answers or fails (busy_timeout), so
+    only the waiting has a limit: a write that is given up may still be committed (H25).
+    """
+
+    def __init__(self, engine: sa.Engine, threads: int) -> None:
+        self.url = engine.url
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="sqlite")
+
+    async def run(
+        self,
+        limit_s: float,
+        fn: Callable[Concatenate[sa.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        def transaction() -> T:
+            with self._engine.begin() as conn:
+                return fn(conn, *args, **kwargs)
+
+        # What the caller's context says of logs and decimals is so in the thread as well.
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(limit_s):
+            return await loop.run_in_executor(self._threads, context.run, transaction)
+
+    async def dispose(self) -> None:
+        await asyncio.to_thread(self._engine.dispose)
+
+
+class Database:
+    """Two ways into one database: readers that cannot write, and writers."""
+
+    def __init__(self, reader: Server | File, writer: Server | File) -> None:
         self._reader = reader
         self._writer = writer
         self._open: set[asyncio.Task[Any]] = set()
@@ -36,7 +92,12 @@ class Database:
     @staticmethod
     def open(url: str) -> Database:
         """Make the engines; nothing is connected yet. ValueError when the URL is not ours."""
-        return Database(*engines.pair(engines.driver_url(url)))
+        driven = engines.driver_url(url)
+        if driven.get_backend_name() == "sqlite":
+            reading, writing = (engines.file(driven, writes=writes) for writes in (False, True))
+            return Database(File(reading, engines.READERS), File(writing, 1))
+        reader, writer = (engines.server(driven, writes=writes) for writes in (False, True))
+        return Database(Server(reader), Server(writer))
 
     @staticmethod
     async def migrate(url: str) -> None:
@@ -47,18 +108,18 @@ class Database:
         self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run fn in a transaction that sees one state and may change nothing."""
-        return await self._whole(_transaction(self._reader, TRANSACTION_S_MAX, fn, *args, **kwargs))
+        return await self._whole(self._reader.run(TRANSACTION_S_MAX, fn, *args, **kwargs))
 
     async def write(
         self, fn: Callable[Concatenate[sa.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run fn in a transaction; when this returns, it is on disk."""
-        return await self._whole(_transaction(self._writer, TRANSACTION_S_MAX, fn, *args, **kwargs))
+        return await self._whole(self._writer.run(TRANSACTION_S_MAX, fn, *args, **kwargs))
 
     async def ping(self) -> None:
         """One round trip; DatabaseUnusable says what is wrong."""
         try:
-            await _transaction(self._reader, PING_S_MAX, _select_one)
+            await self._reader.run(PING_S_MAX, _select_one)
         except (SQLAlchemyError, OSError, TimeoutError) as reason:
             raise engines.DatabaseUnusable(engines.one_line(self._reader.url, reason)) from reason
 
@@ -83,17 +144,6 @@ class Database:
         except asyncio.CancelledError:
             await asyncio.wait({task})
             raise
-
-
-async def _transaction(
-    engine: AsyncEngine,
-    limit_s: float,
-    fn: Callable[Concatenate[sa.Connection, P], T],
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T:
-    async with asyncio.timeout(limit_s), engine.begin() as conn:
-        return await conn.run_sync(fn, *args, **kwargs)
 
 
 def _select_one(conn: sa.Connection) -> None:

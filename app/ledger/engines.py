@@ -12,6 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 CONNECT_S_MAX = 10
 POOL_WAIT_S_MAX = 30
 CONNECTIONS_MAX = 10
+READERS = 4
+"""Of a file: threads that read at the same time."""
 BUSY_MS_MAX = 10_000
 IDLE_IN_TRANSACTION_MS_MAX = 60_000
 
@@ -57,29 +59,22 @@ def one_line(url: sa.URL, reason: BaseException) -> str:
     return f"{url.render_as_string(hide_password=True)}: {words}"
 
 
-def pair(url: sa.URL) -> tuple[AsyncEngine, AsyncEngine]:
-    """(reader, writer) of one database."""
-    if url.get_backend_name() == "sqlite":
-        return _sqlite(url, writes=False), _sqlite(url, writes=True)
-    return server(url, writes=False), server(url, writes=True)
-
-
-def _sqlite(url: sa.URL, *, writes: bool) -> AsyncEngine:
-    """Readers never wait (WAL). The one writing connection makes writers queue in fair order."""
-    engine = create_async_engine(
-        url,
-        pool_size=1 if writes else CONNECTIONS_MAX,
+def file(url: sa.URL, *, writes: bool) -> sa.Engine:
+    """Of SQLite, for threads. Readers never wait (WAL); there is one writing connection."""
+    engine = sa.create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        pool_size=1 if writes else READERS,
         max_overflow=0,
         pool_timeout=POOL_WAIT_S_MAX,
     )
     prepare_sqlite(engine, BUSY_MS_MAX, begin="BEGIN IMMEDIATE" if writes else "BEGIN")
     if not writes:
-        sa.event.listen(engine.sync_engine, "connect", _query_only)
+        sa.event.listen(engine, "connect", _query_only)
     return engine
 
 
 def prepare_sqlite(
-    engine: AsyncEngine, busy_ms: int, *, begin: str, foreign_keys: bool = True
+    engine: sa.Engine, busy_ms: int, *, begin: str, foreign_keys: bool = True
 ) -> None:
     """Own BEGIN instead of the driver's: a deferred one fails at once when it has to upgrade."""
     path = Path(str(engine.url.database))
@@ -96,9 +91,9 @@ def prepare_sqlite(
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    sa.event.listen(engine.sync_engine, "do_connect", lambda *_: _make_private(path))
-    sa.event.listen(engine.sync_engine, "connect", connect)
-    sa.event.listen(engine.sync_engine, "begin", lambda conn: conn.exec_driver_sql(begin))
+    sa.event.listen(engine, "do_connect", lambda *_: _make_private(path))
+    sa.event.listen(engine, "connect", connect)
+    sa.event.listen(engine, "begin", lambda conn: conn.exec_driver_sql(begin))
 
 
 def _query_only(dbapi: Any, _record: Any) -> None:

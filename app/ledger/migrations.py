@@ -44,7 +44,8 @@ def _engine(url: sa.URL) -> AsyncEngine:
         return engines.server(url, writes=True)
     engine = create_async_engine(url, poolclass=sa.NullPool)
     # A rebuilt table is dropped on the way: with foreign keys on, its children's rows would go.
-    engines.prepare_sqlite(engine, LOCK_S_MAX * 1000, begin="BEGIN IMMEDIATE", foreign_keys=False)
+    begin = "BEGIN IMMEDIATE"
+    engines.prepare_sqlite(engine.sync_engine, LOCK_S_MAX * 1000, begin=begin, foreign_keys=False)
     return engine
 
 

@@ -37,10 +37,9 @@ asyncio.run(Database.migrate(sys.argv[1]))
 
 @pytest.fixture
 async def database_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    reader, writer = engines.pair(engines.driver_url(database_url))
-    yield writer
-    await reader.dispose()
-    await writer.dispose()
+    engine = migrations._engine(engines.driver_url(database_url))
+    yield engine
+    await engine.dispose()
 
 
 async def revision(engine: AsyncEngine) -> str | None:

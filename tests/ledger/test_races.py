@@ -19,7 +19,7 @@ from app.domain.cycles import CycleView, Holding
 from app.domain.orders import Order, OrderState
 from app.domain.trading import TradingState
 from app.domain.transfers import DepositReport, Transfer, TransferState
-from app.ledger import audit, conflicts, cycles, engines, intents, leases, posting, trading_state
+from app.ledger import audit, conflicts, cycles, intents, leases, posting, trading_state
 from app.ledger.database import Database
 from app.ledger.leases import Lease
 from app.ledger.trading_tables import arbitrage_cycles, intent, lease, transition
@@ -58,7 +58,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 @pytest.fixture
 async def pair(database: Database) -> AsyncIterator[tuple[Database, Database]]:
     """Two services on one database, each with connections of its own."""
-    second = Database(*engines.pair(database._writer.url))
+    second = Database.open(database._writer.url.render_as_string(hide_password=False))
     await database.write(start)
     yield database, second
     await second.close()
