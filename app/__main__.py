@@ -99,7 +99,7 @@ def doctor(settings: Settings) -> int:
         Finding("ok", "settings", f"{settings.env}, {settings.mode}, {settings.public_url}"),
         *(Finding("note", "settings", f"{name} is not known") for name in settings.unknown),
         Finding("ok", "data folder", str(settings.data_dir)),
-        *asyncio.run(findings(settings.data_dir, outside)),
+        *asyncio.run(findings(settings.data_dir, outside, settings.roles)),
     ]
     try:
         made = (settings.data_dir / master_key.FILE).exists()

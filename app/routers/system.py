@@ -41,6 +41,7 @@ async def system_page(
         checks=checks,
         ready=all(check.ok for check in checks),
         seats=here.work.seats(),
+        processes=await here.processes.all(),
         jobs=[job(lang, record) for record in await moving(here)],
         disk=disk(here),
         places=await asyncio.to_thread(usage, here.data_dir),

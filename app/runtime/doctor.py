@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from app.domain.records import SealedRow
+from app.domain.roles import ALL, Roles, told
 from app.domain.venues import Venue
 from app.ledger import addresses, clock, credentials, engines, migrations, second_factors
 from app.ledger.database import Database
 from app.ledger.queries import Connection
+from app.runtime import processes
 from app.runtime.desk import Dependencies
 from app.runtime.health import ask, probes
 from app.runtime.vault import ALLOW_LIST, KEY
@@ -117,7 +119,7 @@ def _addresses(conn: Connection, ring: Keyring | None, sealed: Sequence[SealedRo
     return sum(row.active_from_ns <= now_ns for row in rows)
 
 
-async def findings(data_dir: Path, outside: Dependencies) -> list[Finding]:
+async def findings(data_dir: Path, outside: Dependencies, roles: Roles = ALL) -> list[Finding]:
     """One line for each thing, in the order in which a start needs them."""
     found = [_kernels(data_dir), _open_files()]
     db = Database.open(outside.database_url)
@@ -131,9 +133,23 @@ async def findings(data_dir: Path, outside: Dependencies) -> list[Finding]:
             word: Literal["ok", "fail"] = "ok" if check.ok else "fail"
             found.append(Finding(word, name, check.detail, "" if check.ok else REMEDIES[name]))
             if name == "database" and check.ok:
-                found.append(_schema(*await db.read(migrations.revisions)))
+                has, brings = await db.read(migrations.revisions)
+                found.append(_schema(has, brings))
+                if has == brings:
+                    found += _processes(roles, await db.read(processes.alive))
     finally:
         await db.close()
+    return found
+
+
+def _processes(roles: Roles, running: Sequence[processes.ProcessRow]) -> list[Finding]:
+    """What this environment would run, and what runs by now on this database."""
+    found = [Finding("ok", "roles", told(roles))]
+    found += [Finding("ok", "runs", f"{row.where}: {','.join(row.roles)}") for row in running]
+    left = ALL - roles - {role for row in running for role in row.roles}
+    if left:
+        remedy = "start a process with it, or leave KIMP_ROLES out"
+        found.append(Finding("note", "roles", f"nobody has {told(left)}", remedy))
     return found
 
 

@@ -26,7 +26,7 @@ class ProcessRow(NamedTuple):
     """where: machine, process id and port."""
 
     where: str
-    roles: tuple[str, ...]
+    roles: tuple[ProcessRole, ...]
     here: bool
 
 
