@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import httpx
 import msgspec
-import redis.asyncio
 
 from app.ledger.database import Database
 from app.runtime.desk import Dependencies
@@ -119,6 +118,8 @@ async def workers(seats: Callable[[], list[Seat]]) -> str:
 
 
 async def redis_server(url: str) -> str:
+    import redis.asyncio  # noqa: PLC0415 - 20 MB: only for those who have one
+
     client = redis.asyncio.from_url(url, socket_timeout=PROBE_S_MAX)
     try:
         await client.ping()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import hashlib
+import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from app.runtime import collector
@@ -38,3 +41,12 @@ def test_garbage_that_comes_later_is_still_found() -> None:
     for _ in range(100):
         Ring()
     assert gc.collect() >= 100
+
+
+def test_code_that_left_memory_runs_as_before() -> None:
+    def work() -> bytes:
+        return hashlib.sha256(zlib.compress(np.sort(np.arange(9)[::-1]).tobytes())).digest()
+
+    before = work()
+    collector.settle()
+    assert work() == before
