@@ -55,6 +55,7 @@ from app.runtime.trading.limits import (
 )
 from app.runtime.trading.port import Silent, VenuePort
 from app.runtime.trading.store import Ledger
+from app.runtime.trading.survey import listed, survey
 from app.runtime.trading.transactions import (
     Kept,
 )
@@ -122,10 +123,10 @@ class Gateway:
 
     # ------------------------------------------------------------------ life
 
-    async def start(self) -> None:
-        """Questions begin; sends come by `do` alone."""
-        await self.sync()
-        self._watching = asyncio.create_task(self._keep_watch(), name=f"gateway-{self.venue}")
+    def start(self) -> None:
+        """Questions begin; sends come by `do` alone. Once begun, it is begun."""
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._keep_watch(), name=f"gateway-{self.venue}")
 
     async def stop(self) -> None:
         """What is under way may end; what does not is recovered from its row."""
@@ -154,10 +155,29 @@ class Gateway:
     async def ask_all(self) -> int:
         """Every open intent once, as a start wants it; how many. Whoever has the lease asks."""
         found = self.open() if self._lease() is not None else []
-        for start in range(0, len(found), RECOVERY_AT_ONCE):
-            part = found[start : start + RECOVERY_AT_ONCE]
-            await asyncio.gather(*(self._ask_once(item) for item in part))
+        orders = [item for item in found if isinstance(item, Order)]
+        groups = listed(orders, self._clock.at_ns(), finds_ended=self.port.rules.finds_ended)
+        by_list = {order.client_id for group in groups.values() for order in group}
+        at_once = asyncio.Semaphore(RECOVERY_AT_ONCE)
+
+        async def ask(item: Order | Transfer) -> None:
+            async with at_once:
+                await self._guarded(item.client_id, self._ask_once(item))
+
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(survey(self.port, self._keeper, self._clock, groups, self._guarded))
+            for item in found:
+                if item.client_id not in by_list:
+                    tasks.create_task(ask(item))
         return len(found)
+
+    async def _guarded(self, key: str, asking: Awaitable[None]) -> None:
+        """One row that cannot be worked on must not keep a start from all others (H63)."""
+        try:
+            await asking
+        except Exception as error:
+            log.exception("recovery_question_failed", venue=self.venue, intent=key)
+            await self._failed(key, error)
 
     async def _ask_once(self, item: Order | Transfer) -> None:
         if isinstance(item, Transfer):

@@ -22,7 +22,14 @@ from app.runtime.trading import outcomes
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.limits import BACKOFF_S, BACKOFF_S_MAX, HEARD_MAX, KEEP_TRIES_MAX
 from app.runtime.trading.store import Ledger
-from app.runtime.trading.transactions import Kept, is_open, keep_order, keep_transfer
+from app.runtime.trading.transactions import (
+    Kept,
+    Told,
+    is_open,
+    keep_order,
+    keep_orders,
+    keep_transfer,
+)
 
 log = structlog.get_logger("kimp.trading")
 
@@ -31,7 +38,7 @@ T = TypeVar("T")
 Heard = OrderReport | Fill
 
 
-class Told(Protocol):
+class Hears(Protocol):
     def changed(self, found: Kept) -> None:
         """A cycle was changed by a commit."""
 
@@ -40,7 +47,7 @@ class Keeper:
     """open: intents of this venue that were sent and are not over, as last committed."""
 
     def __init__(
-        self, venue: Venue, ledger: Ledger, clock: Clock, told: Told, *, mode: str
+        self, venue: Venue, ledger: Ledger, clock: Clock, told: Hears, *, mode: str
     ) -> None:
         self.open: dict[str, Order | Transfer] = {}
         self._venue = venue
@@ -100,6 +107,12 @@ class Keeper:
         )
         self._hold(order)
         self._told.changed(found)
+
+    async def orders(self, told: Sequence[Told]) -> None:
+        """Of many at once. Their stream's rows wait for the next commit of each."""
+        for order, found in await self._kept(keep_orders, self._mode, told):
+            self._hold(order)
+            self._told.changed(found)
 
     async def transfer(
         self,

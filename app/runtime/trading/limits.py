@@ -52,6 +52,10 @@ POISON_S_MAX = 60.0
 """So long a row rests whose errand always fails."""
 RECOVERY_AT_ONCE = 16
 """Open intents of one venue that are asked about at the same time."""
+LISTED_FROM = 3
+"""Open orders of one market: from so many on a start asks for a list of them."""
+LISTED_S = 3_600.0
+"""Lists go back so far; older open orders are asked about one by one."""
 RECOVERY_S_MAX = 30.0
 """So long the start waits for old intents to be resolved before it goes on blocked."""
 RETRY_S = 5.0

@@ -64,12 +64,12 @@ async def recover(
     await parts.ledger.write(trading_state.restarted, parts.mode)
     breaches = await parts.auditor.check()
     await parts.venue_leases.turn()
-    for gateway in parts.gateways.values():
-        await gateway.start()
     asked = await _ask_all(parts)
     adopted = await parts.reconciler.adopt(given)
     drifts = await parts.reconciler.look()
     claimed = await parts.cycle_leases.claim()
+    for gateway in parts.gateways.values():
+        gateway.start()
     now_ns = parts.clock.at_ns()
     found = Recovered(
         now_ns,
@@ -85,7 +85,10 @@ async def recover(
 
 
 async def _ask_all(parts: Parts) -> int:
-    """Every open intent once, all venues at the same time; within reason of time."""
+    """Every open intent once, all venues at the same time; within reason of time.
+
+    Nobody else asks meanwhile: the same question twice would spend the budget twice."""
+    await asyncio.gather(*(gateway.sync() for gateway in parts.gateways.values()))
     asking = [
         asyncio.create_task(gateway.ask_all(), name=f"recovery-{venue}")
         for venue, gateway in parts.gateways.items()
@@ -102,4 +105,7 @@ async def _ask_all(parts: Parts) -> int:
         log.warning("recovery_unfinished", task=late.get_name())
         late.cancel()
     await asyncio.gather(timer, *asking, return_exceptions=True)
+    for task in asking:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("recovery_failed_of", task=task.get_name(), exc_info=error)
     return sum(task.result() for task in asking if not task.cancelled() and not task.exception())

@@ -123,6 +123,19 @@ def keep_order(
     return _order(conn, mode, client_id), kept(conn, mode, _view(conn, mode, cycle_id))
 
 
+class Told(NamedTuple):
+    """Of one order: what a venue's answer makes of it, and its trades."""
+
+    client_id: str
+    absorb: Absorb
+    fills: Sequence[Fill]
+
+
+def keep_orders(conn: Connection, mode: str, told: Sequence[Told]) -> list[tuple[Order, Kept]]:
+    """Of many orders at once, as a start has them: one commit, all or none."""
+    return [keep_order(conn, mode, each.client_id, each.absorb, (), each.fills) for each in told]
+
+
 def _view(conn: Connection, mode: str, cycle_id: str) -> CycleView:
     found = cycles.view(conn, mode, cycle_id)
     assert found is not None, f"the ledger has no cycle {cycle_id}"
