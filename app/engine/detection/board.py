@@ -256,7 +256,7 @@ class Board:
         for asset in sorted(self._stirred):
             self._order(asset)
         self._stirred.clear()
-        self._used = np.flatnonzero(self.live.routes["used"])
+        self._used = np.flatnonzero(self.live.routes["used"][: self._stop])
         self._tethers()
 
     def _tethers(self) -> None:
@@ -265,7 +265,7 @@ class Board:
             for row, each in self._instruments.items()
             if (each.base, each.quote) == (QUOTES[USDT], QUOTES[KRW])
         }
-        routes = self.live.routes
+        routes = self.live.routes[: self._stop]
         routes["tether"] = NO_ROW
         self._fed = {}
         for venue, tether in rows.items():
@@ -283,7 +283,7 @@ class Board:
     def forget(self, venue: Venue | None = None) -> None:
         """Wallets (of one venue), fees or identities changed: routes look them up anew when it
         matters."""
-        routes = self.live.routes
+        routes = self.live.routes[: self._stop]
         if venue is None:
             routes["loaded"] = 0
             return
