@@ -25,8 +25,8 @@ class RackFull(Exception):
 class Rack:
     """Rows do not move; a removed one is used again. Scanners write the same memory as books."""
 
-    def __init__(self) -> None:
-        self.tops = np.zeros(ROWS_MAX, TOPS)
+    def __init__(self, rows_max: int = ROWS_MAX) -> None:
+        self.tops = np.zeros(rows_max, TOPS)
         # The first floats are the scanners' scratch: 4 · SCRATCH.
         self.levels = np.empty(LEVELS_ROOM)
         self._used = 4 * SCRATCH
@@ -44,8 +44,8 @@ class Rack:
         """
         if instrument in self._rows:
             self.remove(self._rows[instrument])
-        if len(self._books) == ROWS_MAX:
-            raise RackFull(f"more than {ROWS_MAX} books at once")
+        if len(self._books) == len(self.tops):
+            raise RackFull(f"more than {len(self.tops)} books at once")
         start = self._room_for(levels_max)
         row = self._free_rows.pop() if self._free_rows else self._next_row
         self._next_row = max(self._next_row, row + 1)
