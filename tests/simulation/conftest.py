@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ from tests.simulation.story import quiet_logs
 def disk() -> Iterator[Disk]:
     before = structlog.get_config()
     quiet_logs()
+    gc.freeze()  # what is collected after each seed is what that seed has made
     yield Disk()
+    gc.unfreeze()
     structlog.configure(**before)
     logging.disable(logging.NOTSET)

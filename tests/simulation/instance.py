@@ -15,6 +15,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from app.books.alignment import Connection as Counter
+from app.books.alignment import State
 from app.books.outcomes import OTHER
 from app.books.rack import Rack
 from app.domain.events import (
@@ -58,16 +59,20 @@ from app.simulator.protocol import Request as Asked
 from app.simulator.terms import TERMS
 from tests.simulation.process import T0_NS, Process
 from tests.simulation.store import Store
-from tests.simulation.theatre import FOREIGN, Theatre
+from tests.simulation.theatre import FOREIGN, Theatre, rows
 from tests.simulation.wire import Gates, Line, Socket, Wire, url_of
 
 MODE = "drill"
 DEPLOYMENT = "simulation"
+BOOKS_MAX = 64
+BOOK_S_MAX = 20.0
+"""For detection: a busy machine reads no book twice a second. Trading asks for younger ones."""
 FEES = tuple(
     Fee(venue, None, float(TERMS[venue.value].taker_bps), "set", T0_NS + 10**18) for venue in Venue
 )
-POLICY = Policy(fees=FEES, fx_fixed=1_400.0, min_net_bps=20.0, fee_age_s_max=1e9)
-LEVELS_TOLD = 10
+POLICY = Policy(
+    fees=FEES, fx_fixed=1_400.0, min_net_bps=20.0, fee_age_s_max=1e9, book_age_s_max=BOOK_S_MAX
+)
 CLOCK_S = 120.0
 FINALIZE_S, RECONCILE_S, AUDIT_S = 5.0, 20.0, 60.0
 HOT_S, CALM_S = 1.0, 5.0
@@ -76,13 +81,13 @@ HOT_S, CALM_S = 1.0, 5.0
 @contextmanager
 def walled() -> Iterator[None]:
     """No socket leaves this process while a story plays."""
-    real = userstream.WebSocket
-    setattr(userstream, "WebSocket", Socket)  # noqa: B010 - a class of another family
+    module: Any = userstream
+    real = module.WebSocket
+    module.WebSocket = Socket
     try:
         yield
     finally:
-        setattr(userstream, "WebSocket", real)  # noqa: B010
-
+        module.WebSocket = real
 
 
 class Reader:
@@ -91,7 +96,9 @@ class Reader:
     def __init__(self, venue: Venue, theatre: Theatre) -> None:
         self.venue = venue
         self.counter = Counter()
+        self._theatre = theatre
         self._listed = theatre.instruments(venue)
+        self._rack = Rack(0)
 
     def alignment(self, channel: str) -> Alignment:
         return Alignment.SNAPSHOTS
@@ -102,25 +109,30 @@ class Reader:
     def open(
         self, channel: str, instruments: Sequence[Instrument], rows: Sequence[int], rack: Rack
     ) -> Reader:
+        self._rack = rack
         return self
 
     def scan(self, frame: bytes, at_ns: int) -> int:
-        return OTHER
+        """As the compiled scanners do: a book that is whole gets its levels where it lies."""
+        rack, (instrument, listing) = self._rack, self._listed[int(frame)]
+        row = rack.row(instrument)
+        if row is None or rack.tops["state"][row, 0] != State.VALID:
+            return OTHER
+        book = rack.book(row)
+        for side, levels in enumerate(self._theatre.figures(listing)):
+            count = len(levels)
+            book.ladder.levels[side, :count] = levels
+            book.ladder.counts[side] = count
+        rack.tops["received_ns"][row] = at_ns
+        rack.settle(row)
+        return row
 
     def read(self, frame: bytes) -> list[Message]:
         instrument, listing = self._listed[int(frame)]
-        return [BookSnapshot(instrument, Alignment.SNAPSHOTS, *levels(listing))]
+        return [BookSnapshot(instrument, Alignment.SNAPSHOTS, *rows(listing))]
 
     def forget(self, instrument: Instrument) -> None:
         pass
-
-
-def levels(listing: Listing) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    bids, asks = listing.bids, listing.asks
-    return (
-        list(zip(bids.prices[:LEVELS_TOLD], bids.quantities, strict=False)),
-        list(zip(asks.prices[:LEVELS_TOLD], asks.quantities, strict=False)),
-    )
 
 
 class Instance:
@@ -146,7 +158,6 @@ class Instance:
         self.life: Life | None = None
         self.engine: Engine | None = None
         self.session: Session | None = None
-        self.is_calm = False
         self._unpriced: list[WalletNetwork] = []
         self._are_fees_set = False
         self.gates = Gates(wire, process, streams=streams)
@@ -191,7 +202,7 @@ class Instance:
         process = self.process
         who = await self._until_there(lambda: self.store.write(leases.identity, DEPLOYMENT))
         self.engine = Engine(
-            Rack(),
+            Rack(BOOKS_MAX),
             {venue: Reader(venue, self.theatre) for venue in self.theatre.venues},
             POLICY,
             identity=Identity(who.deployment_id, who.epoch),
@@ -264,18 +275,29 @@ class Instance:
         """By the product's own readers of the venue's lists."""
         at_ns = self.process.at_ns()
         for number, (venue, station) in enumerate(self.stations.items(), 1):
-            names = station.rest.names
-            exchange = station.exchange
-            found = self._ask(venue, exchange.ask_markets())
-            markets = [event for event in found if isinstance(event, Market)]
+            listed = self._listed(venue)
+            key = venue, tuple(listing.tick for _, listing in listed)
+            if key not in self.theatre.markets:
+                self.theatre.markets[key] = tuple(self._markets(venue))
+            markets = self.theatre.markets[key]
             for market in markets:
-                names.learn(market.instrument)
-            asked = exchange.ask_market_details([market.instrument for market in markets])
-            more = {e.instrument: e for e in self._ask(venue, asked) if isinstance(e, Market)}
-            self._take(MarketsRead(at_ns, venue, tuple(joined(markets, more))))
-            listed = tuple(instrument for instrument, _ in self._listed(venue))
-            self._take(ConnectionOpened(at_ns, number, venue, station.channel, listed))
+                station.rest.names.learn(market.instrument)
+            self._take(MarketsRead(at_ns, venue, markets))
+            instruments = tuple(instrument for instrument, _ in listed)
+            self._take(ConnectionOpened(at_ns, number, venue, station.channel, instruments))
         self.read_wallets()
+
+    def _markets(self, venue: Venue) -> list[Market]:
+        """The same for every instance of a seed: asked for once."""
+        station = self.stations[venue]
+        names, exchange = station.rest.names, station.exchange
+        found = self._ask(venue, exchange.ask_markets())
+        markets = [event for event in found if isinstance(event, Market)]
+        for market in markets:
+            names.learn(market.instrument)
+        asked = exchange.ask_market_details([market.instrument for market in markets])
+        more = {e.instrument: e for e in self._ask(venue, asked) if isinstance(e, Market)}
+        return list(joined(markets, more))
 
     def read_wallets(self) -> None:
         for venue, station in self.stations.items():
@@ -334,7 +356,7 @@ class Instance:
         while True:
             self.read_books()
             self._take(Ticked(self.process.at_ns()))
-            await self.process.sleep(CALM_S if self.is_calm else HOT_S)
+            await self.process.sleep(CALM_S if self.process.is_calm else HOT_S)
 
     def read_books(self) -> None:
         at_ns = self.process.at_ns()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ def _own() -> Disk:
     """In a worker: its database lives as long as it does."""
     if not _disk:
         quiet_logs()
+        gc.freeze()
         _disk.append(Disk())
     return _disk[0]
 

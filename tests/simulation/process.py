@@ -13,6 +13,7 @@ T0_NS = 1_750_000_000 * SECOND_NS
 PAUSES_S = (3.0, 200.0)
 STRETCH = (1.0, 3.0)
 """How much longer than asked a busy machine lets us sleep."""
+CALM_S, CALM = 2.0, 4.0
 
 
 def world_ns() -> int:
@@ -28,6 +29,8 @@ class Process:
         self.chaos = chaos
         self.ahead_ns = ahead_ns
         self.is_dead = False
+        self.is_calm = False
+        """Nothing is to be done for a while: what is asked for often is asked for less often."""
         self.paused_until = 0.0
         self.died = asyncio.Event()
         self._graves: list[asyncio.Future[None]] = []
@@ -83,7 +86,8 @@ class Process:
         return self._random.random()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds * self._stretch)
+        often = self.is_calm and seconds < CALM_S
+        await asyncio.sleep(seconds * self._stretch * (CALM if often else 1.0))
         await self.gate("sleep")
 
     async def wait(self, event: asyncio.Event, seconds: float) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -24,24 +25,31 @@ class Disk:
     """What all processes of a seed share. One engine for all seeds: statements compile once."""
 
     def __init__(self) -> None:
-        self.engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        self.engine = sa.create_engine("sqlite://", poolclass=StaticPool, query_cache_size=2_000)
         sa.event.listen(self.engine, "connect", _own_begin)
         sa.event.listen(self.engine, "begin", _begin)
         with self.engine.begin() as conn:
             schema.create(conn)
+        self.conn = self.engine.connect()
         self._empty = self._raw().serialize()
 
     def erase(self, clock: Callable[[], int]) -> None:
         """As it was after the migrations; clock: what the database thinks the time is."""
         self._raw().deserialize(self._empty)
         self._raw().execute("PRAGMA foreign_keys=ON")
-        with self.engine.connect() as conn:
-            conn.info[CLOCK] = clock
+        self.conn.info[CLOCK] = clock
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Whatever is not committed in it has not been."""
+        with self.conn.begin() as begun:
+            yield self.conn
+            if begun.is_active:
+                begun.rollback()
 
     def _raw(self) -> sqlite3.Connection:
-        raw: Any = self.engine.raw_connection()
-        found: sqlite3.Connection = raw.driver_connection
-        raw.close()
+        raw: Any = self.conn.connection.driver_connection
+        found: sqlite3.Connection = raw
         return found
 
 
@@ -51,7 +59,8 @@ def _own_begin(dbapi: Any, _record: Any) -> None:
 
 
 def _begin(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE")
+    raw: Any = conn.connection.driver_connection
+    raw.execute("BEGIN IMMEDIATE")
 
 
 def locked() -> sa.exc.OperationalError:
@@ -79,10 +88,8 @@ class Store:
         await process.gate("read")
         if process.trouble("database_away"):
             raise away()
-        with self._disk.engine.connect() as conn:
-            found = fn(conn, *args, **kwargs)
-            conn.rollback()
-        return found
+        with self._disk.transaction() as conn:
+            return fn(conn, *args, **kwargs)
 
     async def write(
         self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -93,7 +100,7 @@ class Store:
             raise locked()
         if process.trouble("database_away"):
             raise away()
-        with self._disk.engine.connect() as conn:
+        with self._disk.transaction() as conn:
             found = fn(conn, *args, **kwargs)
             if process.dies(f"commit {name}"):
                 conn.rollback()

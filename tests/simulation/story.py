@@ -93,6 +93,7 @@ class Story:
         self._dead: dict[str, str] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._clicks: Counter[str] = Counter()
+        self._seen: list[CycleView] = []
 
     # ---- play ----------------------------------------------------------------------------------
 
@@ -128,8 +129,8 @@ class Story:
         while True:
             await asyncio.sleep(BEAT_S)
             turn += 1
-            calm = all(each.is_calm for each in self.instances.values())
-            self.theatre.beat(loop.time(), moves=turn % (10 if calm else 2) == 0)
+            calm = all(each.process.is_calm for each in self.instances.values())
+            self.theatre.beat(loop.time(), moves=turn % (10 if calm else 4) == 0)
 
     async def _keep(self, name: str) -> None:
         """A supervisor: whatever dies is started again, with the memory of the disk alone."""
@@ -202,7 +203,7 @@ class Story:
         while loop.time() < LONG_S:
             await asyncio.sleep(2.0)
             now = loop.time()
-            views = await self.store.read(_views)
+            views = self._seen = await self.store.read(_views, self._seen)
             if now > OPENING_S or len(views) >= CYCLES:
                 await self._reduce()
             if now > TROUBLE_S:
@@ -213,7 +214,7 @@ class Story:
                 view.cycle.state is CycleState.AWAITING_RETRY for view in busy
             )
             for instance in self.instances.values():
-                instance.is_calm = waits
+                instance.process.is_calm = waits
             done = all(
                 all(order.is_over for order in view.orders)
                 and all(transfer.is_over for transfer in view.transfers)
@@ -257,7 +258,7 @@ class Story:
         self.violations += await self.store.read(truth.check, MODE, self.theatre, more)
 
     async def _told(self) -> Told:
-        views = await self.store.read(_views)
+        views = await self.store.read(_views, self._seen)
         ends = Counter(
             f"{view.cycle.state}{'' if view.cycle.outcome is None else ' ' + view.cycle.outcome}"
             for view in views
@@ -275,8 +276,12 @@ def _is_over(view: CycleView) -> bool:
     return view.cycle.closed_at_ns is not None or view.cycle.state is CycleState.DEAD_LETTER
 
 
-def _views(conn: Connection) -> list[CycleView]:
-    found = (cycles.view(conn, MODE, each) for each in truth.cycle_ids(conn, MODE))
+def _views(conn: Connection, seen: list[CycleView]) -> list[CycleView]:
+    """seen: whose version is still the same need not be read again."""
+    known = {(view.cycle.id, view.cycle.version): view for view in seen}
+    found = (
+        known.get(each) or cycles.view(conn, MODE, each[0]) for each in truth.versions(conn, MODE)
+    )
     return [view for view in found if view is not None]
 
 

@@ -14,9 +14,11 @@ from decimal import Decimal
 from random import Random
 from typing import Any, cast
 
+import numpy as np
+import numpy.typing as npt
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.domain.markets import Instrument
+from app.domain.markets import Instrument, Market
 from app.domain.times import MS_NS
 from app.domain.venues import KOREAN, Venue
 from app.simulator import tls
@@ -35,6 +37,7 @@ from tests.simulation.process import world_ns
 
 KRW = 1_400.0
 LEVELS = 10
+LEVELS_TOLD = 10
 COINS = (
     ("XRP", "Ripple", 2.3, ("ripple",)),
     ("SOL", "Solana", 187.0, ("solana",)),
@@ -46,6 +49,7 @@ COINS = (
 )
 TETHER = ("USDT", "Tether", 1.0, ("tron", "solana", "arbitrum"))
 FOREIGN = tuple(venue for venue in Venue if venue not in KOREAN)
+Figures = npt.NDArray[np.float64]
 _PEM = tls.ec_key_pem(ec.generate_private_key(ec.SECP256R1())).decode()
 
 
@@ -234,6 +238,11 @@ class Theatre:
     """Venues whose books nobody hears of."""
     wrong_until: dict[Venue, float] = field(default_factory=dict)
     """Venues that tell wrong balances."""
+    markets: dict[tuple[Venue, tuple[Decimal, ...]], tuple[Market, ...]] = field(
+        default_factory=dict
+    )
+    """By the ticks at the time."""
+    _figures: dict[int, tuple[int, Figures, Figures]] = field(default_factory=dict)
 
     @classmethod
     def built(cls, seed: int) -> Theatre:
@@ -286,6 +295,15 @@ class Theatre:
             for one in self.prices.listings[venue.value].values()
         ]
 
+    def figures(self, listing: Listing) -> tuple[Figures, Figures]:
+        """Bids and asks as a ladder holds them, the best last; made once for all who look."""
+        found = self._figures.get(id(listing))
+        if found is None or found[0] != listing.version:
+            bids, asks = rows(listing)
+            made = [np.array(side[::-1], np.float64) for side in (bids, asks)]
+            found = self._figures[id(listing)] = (listing.version, made[0], made[1])
+        return found[1], found[2]
+
     def known_withdrawals(self) -> list[Withdrawal]:
         return [one for part in self.parts.values() for one in part.desk.withdrawals()]
 
@@ -299,6 +317,15 @@ class Theatre:
             yield
         finally:
             desk.hides_ms, desk.is_wrong = 0, False
+
+
+def rows(listing: Listing) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Its best levels, as texts."""
+    bids, asks = listing.bids, listing.asks
+    return (
+        list(zip(bids.prices[:LEVELS_TOLD], bids.quantities, strict=False)),
+        list(zip(asks.prices[:LEVELS_TOLD], asks.quantities, strict=False)),
+    )
 
 
 def chosen(seed: int, random: Random) -> tuple[Venue, ...]:

@@ -23,6 +23,12 @@ ZERO = Decimal(0)
 DUST = Decimal("1e-8")
 ABSENT = frozenset({OrderState.REJECTED, OrderState.EXPIRED, OrderState.NOT_PLACED})
 
+_VERSIONS = (
+    sa.select(arbitrage_cycles.c.id, arbitrage_cycles.c.version)
+    .where(arbitrage_cycles.c.mode == sa.bindparam("of"))
+    .order_by(arbitrage_cycles.c.seq)
+)
+
 
 class Outside(NamedTuple):
     """What people did at the venues themselves: money they brought, orders they placed."""
@@ -45,10 +51,10 @@ def check(conn: Connection, mode: str, theatre: Theatre, outside: Outside) -> li
     return found
 
 
-def cycle_ids(conn: Connection, mode: str) -> list[str]:
-    table = arbitrage_cycles
-    query = sa.select(table.c.id).where(table.c.mode == mode).order_by(table.c.seq)
-    return list(conn.scalars(query))
+def versions(conn: Connection, mode: str) -> list[tuple[str, int]]:
+    """Of every cycle, in the order in which they were opened."""
+    rows = conn.execute(_VERSIONS, {"of": mode})
+    return [(row.id, row.version) for row in rows]
 
 
 def moves(conn: Connection) -> Counter[tuple[str, str]]:

@@ -87,6 +87,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         asyncio.set_event_loop(None)
         loop.close()
         gc.enable()
+        gc.collect()
 
 
 def _bury(task: asyncio.Task[Any]) -> None:
