@@ -52,10 +52,15 @@ def serve(settings: Settings) -> int:
         if settings.master_key is None:
             master_key.kept(settings.data_dir)
         asyncio.run(Database.migrate(settings.database_url))
+        foreign = asyncio.run(_foreign_key(settings))
     except (
         serving.CannotListen, FolderOccupied, DatabaseUnusable, master_key.Unreadable
     ) as reason:  # fmt: skip
         raise CannotStart(str(reason)) from reason
+    if foreign is not None and settings.mode == "live":
+        raise CannotStart(foreign)
+    if foreign is not None:
+        print(foreign, file=sys.stderr, flush=True)
 
     from app.main import create_app
 
@@ -68,6 +73,23 @@ def serve(settings: Settings) -> int:
     )
     server.run(sockets=[socket])
     return 0 if server.started else FAILED
+
+
+async def _foreign_key(settings: Settings) -> str | None:
+    """What there is to say where another master key sealed the secrets of this database."""
+    from app.ledger.database import Database
+    from app.runtime.vault import Vault
+    from app.security import master_key
+    from app.security.vault import Keyring
+
+    key, ours = settings.master_key, "KIMP_MASTER_KEY"
+    if key is None:
+        key, ours = master_key.kept(settings.data_dir), str(settings.data_dir / master_key.FILE)
+    db = Database.open(settings.database_url)
+    try:
+        return await Vault(db, Keyring(key, settings.master_key_old)).foreign(ours)
+    finally:
+        await db.close()
 
 
 def warm(settings: Settings) -> int:

@@ -72,6 +72,23 @@ class Vault:
             return False
         return True
 
+    async def foreign(self, ours: str) -> str | None:
+        """One line where another master key sealed what is stored. ours: where our own is from.
+
+        Told at the start, since what needs a secret would fail at its first use only.
+        """
+        rows = await self._db.read(ledger.list_all)
+        keys = sorted({row.kek_id for row in rows} - self._ring.kek_ids)
+        if not keys:
+            return None
+        shut = sum(row.kek_id in keys for row in rows)
+        return (
+            f"{shut} of {len(rows)} stored secrets were sealed with master key {', '.join(keys)}; "
+            f"this process has {self._ring.kek_id} from {ours}: set KIMP_MASTER_KEY or "
+            "KIMP_MASTER_KEY_FILE to the key of the process that stored them (master.key in its "
+            "data folder), the same for all processes of one database"
+        )
+
     async def row(self, venue: str, account: str) -> SealedRow | None:
         return await self._db.read(ledger.get, venue, account)
 

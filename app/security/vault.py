@@ -51,6 +51,11 @@ class Keyring:
     def kek_id(self) -> str:
         return self._now.id
 
+    @property
+    def kek_ids(self) -> frozenset[str]:
+        """Of all that it opens."""
+        return frozenset(self._known)
+
     def seal(
         self,
         venue: str,
