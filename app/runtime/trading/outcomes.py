@@ -33,6 +33,7 @@ from app.domain.transfers import (
     WithdrawAnswer,
     Withdrawn,
 )
+from app.ledger.posting import EXACT
 
 # The first show how it began, the last what is known now; a long wait asks thousands of times.
 EVIDENCE_FIRST, EVIDENCE_LAST = 8, 40
@@ -230,18 +231,28 @@ def sent(transfer: Transfer, report: WithdrawalReport | None, evidence: Evidence
             f"{transfer.client_id} is {transfer.state}, {report.state} says the sender"
         )
     state = report.state
+    txid = transfer.txid or report.txid
     if state is TransferState.CREDITED:
         state = TransferState.ON_CHAIN
+    elif state is TransferState.REJECTED and txid is not None:
+        state = TransferState.RETURNED  # it had left: what came back is without the fee
     return moved(
         replace(
             transfer,
             state=_further(transfer.state, state),
             withdrawal_id=transfer.withdrawal_id or report.withdrawal_id,
-            txid=transfer.txid or report.txid,
-            fee_paid=report.fee if report.fee is not None else transfer.fee_paid,
+            txid=txid,
+            fee_paid=transfer.fee_paid if report.fee is None else _taken(transfer, report),
         ),
         evidence,
     )
+
+
+def _taken(transfer: Transfer, report: WithdrawalReport) -> Decimal:
+    """All that the sender took beside our amount: where the fee is inside what is asked for, a
+    smaller fee than planned lets more arrive, and stays taken."""
+    assert report.fee is not None
+    return EXACT.add(report.fee, EXACT.subtract(report.amount, transfer.terms.amount))
 
 
 def of_deposit(transfer: Transfer, reports: Iterable[DepositReport]) -> DepositReport | None:

@@ -221,6 +221,19 @@ def test_a_withdrawal_that_came_back_is_returned() -> None:
     assert back.state is TransferState.RETURNED
 
 
+def test_what_is_refused_after_it_left_has_come_back_without_its_fee() -> None:
+    way = transfer(state=TransferState.ON_CHAIN, withdrawal_id="w-1", txid="ABC")
+    assert outcomes.sent(way, withdrawal(TransferState.REJECTED), LOOK).state == "RETURNED"
+    waits = transfer(state=TransferState.ACCEPTED, withdrawal_id="w-1")
+    assert outcomes.sent(waits, withdrawal(TransferState.REJECTED), LOOK).state == "REJECTED"
+
+
+def test_a_fee_inside_the_amount_lets_more_arrive_and_leaves_nothing_behind() -> None:
+    """Gate takes its fee out of what is asked for: 100 + 1 planned, 0.16 taken, 100.84 sent."""
+    sent = withdrawal(TransferState.ON_CHAIN, amount=Decimal("100.84"), fee=Decimal("0.16"))
+    assert outcomes.sent(transfer(), sent, LOOK).fee_paid == Decimal("1.00")
+
+
 def test_a_withdrawal_that_was_proved_absent_must_not_appear() -> None:
     gone = transfer(state=TransferState.NOT_PLACED)
     with pytest.raises(outcomes.Contradiction):
