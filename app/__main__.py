@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.ledger.database import Database
     from app.runtime.trading.headless import Wanted
 
+MODES = ("paper", "live", "drill")
 # Exit codes beside 0: the word or the environment is wrong, or the work could not be done.
 WRONG = 2
 FAILED = 1
@@ -235,6 +236,28 @@ def second_factor(settings: Settings, words: Sequence[str]) -> int:
     return 0
 
 
+def restored(settings: Settings, words: Sequence[str]) -> int:
+    """An older copy of the database was put back: number anew, and send nothing yet."""
+    from app.ledger import strangers
+    from app.runtime.work.folders import FolderOccupied, Folders
+
+    argparse.ArgumentParser("python -m app restored").parse_args(words)
+    _prepare(settings)
+
+    async def say() -> int:
+        async with _ledger(settings) as db:
+            return (await db.write(strangers.restored, MODES, getpass.getuser())).epoch
+
+    try:
+        os.close(Folders(settings.data_dir).occupy())
+        epoch = asyncio.run(say())
+    except FolderOccupied as reason:
+        raise CannotStart(str(reason)) from reason
+    print(f"kimp's orders have new names from now on (epoch {epoch}); trading is HALTED.")
+    print("Start kimp, compare every venue on Wallets, then let it trade.")
+    return 0
+
+
 def simulate(_: Settings, words: Sequence[str]) -> int:
     """A market of nine venues on loopback, until told to stop."""
     from app.simulator.serve import simulate as market
@@ -330,6 +353,7 @@ ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
     "password": password,
     "record": record,
     "replay": replay,
+    "restored": restored,
     "second-factor": second_factor,
     "simulate": simulate,
 }

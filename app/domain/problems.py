@@ -120,6 +120,7 @@ CODES: dict[str, int] = {
     "work_out_of_memory": 507,
     # runtime.trading
     "engine_killed": 409,
+    "orders_unknown": 409,
     "action_impossible": 409,
     "cycle_changed": 409,
     "state_changed": 409,

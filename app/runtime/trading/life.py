@@ -33,9 +33,10 @@ from app.domain.venues import Venue
 from app.ledger import audit, cycles, intents, leases, posting, trading_state
 from app.ledger.queries import Connection
 from app.runtime.trading.auditor import Auditor
-from app.runtime.trading.blocks import DISARMED, OPENING, RECONCILING, Blocks
+from app.runtime.trading.blocks import DISARMED, OPENING, RECONCILING, STRANGERS, Blocks
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.gateway import Gateway
+from app.runtime.trading.joining import ids_of
 from app.runtime.trading.leases import OUTWARD, CycleLeases, InitiatorLease, VenueLeases
 from app.runtime.trading.limits import FOLLOW_S, MAIL_S, PLANNED_S_MAX, RETRY_S, VENUE_LEASE_S
 from app.runtime.trading.port import VenuePort
@@ -43,6 +44,7 @@ from app.runtime.trading.reconcile import Reconciler
 from app.runtime.trading.recorder import Recorder
 from app.runtime.trading.recovery import Recovered, recover
 from app.runtime.trading.store import Ledger, Store
+from app.runtime.trading.strangers import Strangers
 from app.runtime.trading.transactions import DayRow, Kept, day_of
 
 log = structlog.get_logger("kimp.trading")
@@ -119,30 +121,45 @@ class Life:
             states=None if terms.finishes else OUTWARD,
             **words,
         )
-        self.gateways = {
-            venue: Gateway(
-                venue,
-                ports,
-                self.ledger,
-                clock,
-                self,
-                lease=self._lease_of(venue),
-                mac_key=mac_key,
-                **words,
-            )
-            for venue in ports
-        }
-        self.auditor = Auditor(self.ledger, clock, self, mode=terms.mode, look=audit.check)
-        self.reconciler = Reconciler(
+        self.gateways = {venue: self._gateway(venue, mac_key) for venue in ports}
+        self._check(ports)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def _gateway(self, venue: Venue, mac_key: bytes | None) -> Gateway:
+        return Gateway(
+            venue,
+            self._ports,
             self.ledger,
+            self.clock,
+            self,
+            mode=self.mode,
+            owner=self.terms.owner,
+            lease=self._lease_of(venue),
+            mac_key=mac_key,
+        )
+
+    def _check(self, ports: Mapping[Venue, VenuePort]) -> None:
+        """Who looks at ledger and venues, and blocks or stops where they do not agree."""
+        ledger, clock, mode = self.ledger, self.clock, self.mode
+        self.auditor = Auditor(ledger, clock, self, mode=mode, look=audit.check)
+        self.reconciler = Reconciler(
+            ledger,
             clock,
             ports,
-            mode=terms.mode,
+            mode=mode,
             moving=self._moving,
             changed=self._purses_changed,
             unopened=lambda is_so: self.blocks.set(OPENING, on=is_so),
         )
-        self._tasks: list[asyncio.Task[None]] = []
+        self.strangers = Strangers(
+            ledger,
+            clock,
+            ports,
+            mode=mode,
+            written=ids_of(mode, tuple(ports)),
+            speaks=lambda venue: self.venue_leases.held(venue) is not None,
+            changed=lambda is_so: self.blocks.set(STRANGERS, on=is_so),
+        )
 
     # ------------------------------------------------------------------ life
 
@@ -189,6 +206,7 @@ class Life:
         self._keep_up("cycle-leases", self.cycle_leases.run_renewal)
         self._keep_up("following", self._follow)
         self._keep_up("mail", self._read_mail)
+        self._keep_up("strangers", self.strangers.run)
         if self.terms.opens and self.terms.in_turn:
             self._keep_up("initiator-lease", self.initiating.run)
 

@@ -56,6 +56,12 @@ LISTED_FROM = 3
 """Open orders of one market: from so many on a start asks for a list of them."""
 LISTED_S = 3_600.0
 """Lists go back so far; older open orders are asked about one by one."""
+STRANGERS_S = 60.0
+"""Orders that nobody knows are looked for from so long before the ledger's last one."""
+STRANGERS_BACK_S = 6.5 * 86_400
+"""Some venues list the orders of seven days and no more."""
+MARKETS_LOOKED_MAX = 4
+"""Of one venue: those that the ledger has traded in last."""
 RECOVERY_S_MAX = 30.0
 """So long the start waits for old intents to be resolved before it goes on blocked."""
 RETRY_S = 5.0

@@ -2,7 +2,8 @@
 
 Keeps R10 and R5's beginning. In order: LIVE comes back halted and disarmed; the ledger is checked;
 the venues' leases are claimed (nobody else sends while we look); every intent that is open is
-asked about once; balances are adopted or compared; then cycles are claimed, and only then may new
+asked about once, and orders like ours are looked for that the ledger does not know (H65);
+balances are adopted or compared; then cycles are claimed, and only then may new
 ones begin. What a venue does not answer stays as it is, is asked again by its gateway, and keeps
 its money reserved; it does not hold up the others.
 """
@@ -27,6 +28,7 @@ from app.runtime.trading.leases import CycleLeases, VenueLeases
 from app.runtime.trading.limits import RECOVERY_S_MAX
 from app.runtime.trading.reconcile import Reconciler
 from app.runtime.trading.store import Ledger
+from app.runtime.trading.strangers import Strangers
 
 log = structlog.get_logger("kimp.trading")
 
@@ -51,6 +53,7 @@ class Parts(Protocol):
     ledger: Ledger
     auditor: Auditor
     reconciler: Reconciler
+    strangers: Strangers
     venue_leases: VenueLeases
     cycle_leases: CycleLeases
     gateways: dict[Venue, Gateway]
@@ -64,7 +67,7 @@ async def recover(
     await parts.ledger.write(trading_state.restarted, parts.mode)
     breaches = await parts.auditor.check()
     await parts.venue_leases.turn()
-    asked = await _ask_all(parts)
+    asked, _ = await asyncio.gather(_ask_all(parts), parts.strangers.look())
     adopted = await parts.reconciler.adopt(given)
     drifts = await parts.reconciler.look()
     claimed = await parts.cycle_leases.claim()

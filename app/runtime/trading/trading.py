@@ -286,7 +286,9 @@ class Trading:
 
     async def arm(self, hours: float, version: int, *, by: str) -> EngineRow:
         """LIVE may send for so long, unless its state is another one than was shown: a kill that
-        came in between stands. Problem engine_killed, conflict."""
+        came in between stands. Problem engine_killed, conflict, orders_unknown."""
+        if self.life is not None and self.life.strangers.found:
+            raise Problem("orders_unknown")
         row = await self._db.write(_arm, self.mode, hours, version, by)
         await self._told(row)
         return await self.engine()

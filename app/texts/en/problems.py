@@ -307,6 +307,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The kill switch is on",
         "Say HALTED first, which lets go of it; then begin again.",
     ),
+    "orders_unknown": (
+        "A venue has orders that the ledger does not know",
+        "They look like kimp's own: an older copy of the database was put back, or another kimp "
+        "trades on the same account. Put the newest database back, or stop kimp and say "
+        "“python -m app restored”.",
+    ),
     "cycle_changed": (
         "The cycle has moved on",
         "You saw version {seen} of {cycle}; since then it became another one ({now}). "

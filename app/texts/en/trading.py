@@ -25,6 +25,10 @@ TEXTS: dict[str, str] = {
     "blocked.FEEDS": "no market feeds that orders could rest on",
     "blocked.OPENING": "a venue has not told its first balances yet",
     "blocked.ELSEWHERE": "this process shows pages only; other processes trade",
+    "blocked.STRANGERS": (
+        "a venue has orders of kimp that this ledger does not know: put the newest database back, "
+        "or stop kimp and say “python -m app restored”"
+    ),
     "blocked.RECONCILING": "venues and ledger are being compared",
     "blocked.DISARMED": "LIVE is not armed",
     "blocked.RECORDER_FULL": "the ledger cannot keep up",

@@ -28,6 +28,10 @@ TEXTS: dict[str, str] = {
     "blocked.FEEDS": "주문의 바탕이 될 시세가 없습니다",
     "blocked.OPENING": "첫 잔고를 아직 알려 주지 않은 거래소가 있습니다",
     "blocked.ELSEWHERE": "이 프로세스는 화면만 보여 주고, 매매는 다른 프로세스가 합니다",
+    "blocked.STRANGERS": (
+        "이 원장이 모르는 김프의 주문이 거래소에 있습니다. 가장 최근 데이터베이스로 되돌리거나, "
+        "kimp를 멈추고 “python -m app restored”를 실행하십시오"
+    ),
     "blocked.RECONCILING": "거래소와 원장을 대조하고 있습니다",
     "blocked.DISARMED": "실거래가 무장되지 않았습니다",
     "blocked.RECORDER_FULL": "원장이 따라가지 못합니다",
