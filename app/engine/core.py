@@ -201,10 +201,11 @@ class Engine:
         return row
 
     def _turned(self, row: int, count: int, at_ns: int) -> None:
-        """Routes of a book, or of all coins where it is USDT/KRW."""
-        routes = self.board.turned(row, count)
+        """Routes of a book; of all coins where it is USDT/KRW, which has none of its own."""
         if row in self._rate_rows:
             routes = self.board.fed(row, at_ns)
+        else:
+            routes = self.board.turned(row, count)
         if routes:
             self._tell(routes, at_ns, counts=True)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from math import nan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -138,8 +139,10 @@ class Board:
         self._turned = np.zeros(ROUTES_MAX, np.int64)
         arrays = (self.live.tops, self.live.lines, self.live.routes, self.live.rules)
         entry = entered(kernel.detect, *arrays, 0, 0)
-        self.detect: Callable[[int, int], int] = _bound(entry, arrays)
+        self.detect: Callable[[int, int], int] = partial(entry, *arrays)
         """(row, at_ns) → how many routes turned; they stand in `turned(row, count)`."""
+        swept = entered(kernel.sweep, *arrays, self._used, 0, False, self._turned)
+        self._swept: Callable[[Indexes, int, bool, Indexes], int] = partial(swept, *arrays)
         self.policy(policy)
 
     # What there is
@@ -321,7 +324,7 @@ class Board:
 
     def turned(self, row: int, count: int) -> list[int]:
         """The routes that the last `detect` of this row answered for."""
-        found: list[int] = self.live.lines[row]["turned"][:count].tolist()
+        found: list[int] = self.live.lines[row]["turned"][:count].tolist() if count else []
         return found
 
     def judge(self, r: int, at_ns: int, *, counts: bool) -> None:
@@ -342,11 +345,8 @@ class Board:
     def _sweep(self, asked: Indexes, at_ns: int, *, counts: bool) -> list[int]:
         if not asked.size:
             return []
-        stage = self.live
-        count = kernel.sweep(
-            stage.tops, stage.lines, stage.routes, stage.rules, asked, at_ns, counts, self._turned
-        )
-        turned: list[int] = self._turned[:count].tolist()
+        count = self._swept(asked, at_ns, counts, self._turned)
+        turned: list[int] = self._turned[:count].tolist() if count else []
         return turned
 
     def near(self, least_bps: float) -> list[int]:
@@ -419,16 +419,6 @@ def frozen(stage: Stage, r: int) -> tuple[Stage, int]:
         {},
     )
     return copy, chosen.index(r)
-
-
-def _bound(entry: Callable[..., Any], arrays: tuple[Records, ...]) -> Callable[[int, int], int]:
-    tops, lines, routes, rules = arrays
-
-    def detect(row: int, at_ns: int) -> int:
-        count: int = entry(tops, lines, routes, rules, row, at_ns)
-        return count
-
-    return detect
 
 
 def _direction(buy: Instrument, sell: Instrument) -> Direction:
