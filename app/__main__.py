@@ -18,6 +18,7 @@ from app.settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
     from app.ledger.database import Database
+    from app.runtime.preferences import Preferences
     from app.runtime.trading.headless import Wanted
 
 MODES = ("paper", "live", "drill")
@@ -276,17 +277,20 @@ def record(settings: Settings, words: Sequence[str]) -> int:
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--seconds", type=float, default=0.0, help="0: until told to stop")
     parser.add_argument("--max-gib", type=float, help="else what Settings say")
+    parser.add_argument("--paper", action="store_true", help="trade on paper, and record that too")
     asked, demo_words = parser.parse_known_args(words)
     _prepare(settings)
     compile_once(_kernels(settings))  # else the first seconds of the session would go by
 
     def told(recorder: Recorder) -> None:
-        print(f"\r{recorder.events:,} events, {recorder.bytes:,} bytes", end="", file=sys.stderr)
+        cycles = f", {recorder.cycles:,} cycles" if asked.paper else ""
+        line = f"\r{recorder.events:,} events, {recorder.bytes:,} bytes{cycles}"
+        print(line, end="", file=sys.stderr, flush=True)
 
     async def session() -> int:
         from app.runtime.trading.headless import record as recorded
 
-        wanted = await _wanted(settings, asked.max_gib)
+        wanted = await _wanted(settings, asked.max_gib, trades=asked.paper)
         wanted = wanted._replace(seconds=asked.seconds, words=tuple(demo_words))
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -296,7 +300,7 @@ def record(settings: Settings, words: Sequence[str]) -> int:
         print(
             f"\n{asked.file}: {ending.events:,} events, {ending.frames:,} frames, "
             f"{found.opportunities:,} opportunities, {found.bytes:,} bytes, {ending.reason}; "
-            f"digest {ending.digest}"
+            f"{_decided(ending.decisions, ending.decided)}digest {ending.digest}"
         )
         return 0 if ending.reason in {"stopped", "full"} else FAILED
 
@@ -336,11 +340,20 @@ def replay(settings: Settings, words: Sequence[str]) -> int:
         raise CannotStart(str(error)) from error
     sys.stdout.buffer.flush()
     same = {None: "", done.digest: ", as recorded"}.get(done.recorded, ", NOT as recorded")
+    decided = _decided(done.decisions, done.decided, done.recorded_decided)
     print(
         f"{done.events:,} events, {done.frames:,} frames, {opened:,} opportunities in "
-        f"{done.seconds:.2f} s; digest {done.digest}{same}"
+        f"{done.seconds:.2f} s; {decided}digest {done.digest}{same}"
     )
-    return FAILED if same.startswith(", NOT") else 0
+    return FAILED if "NOT as recorded" in same + decided else 0
+
+
+def _decided(count: int, digest: str | None, recorded: str | None = None) -> str:
+    """Of a session that traded; "" of one that only looked."""
+    if not count:
+        return "" if recorded is None or recorded == digest else "no decisions, NOT as recorded; "
+    same = {None: "", digest: ", as recorded"}.get(recorded, ", NOT as recorded")
+    return f"{count:,} decisions {digest}{same}; "
 
 
 WORDS: dict[str, Callable[[Settings], int]] = {
@@ -361,7 +374,7 @@ ASKING: dict[str, Callable[[Settings, Sequence[str]], int]] = {
 """Words with further words behind them."""
 
 
-async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
+async def _wanted(settings: Settings, max_gib: float | None, *, trades: bool = False) -> Wanted:
     """What a recording is made of: the environment, and what Settings say."""
     from app.main import outside
     from app.runtime.policy import Policies
@@ -388,7 +401,14 @@ async def _wanted(settings: Settings, max_gib: float | None) -> Wanted:
             policy=await policies.load(feeds),
             seconds=0.0,
             bytes_max=int(float(most) * GIB),
+            trades=await _set_by_people(preferences) if trades else None,
         )
+
+
+async def _set_by_people(preferences: Preferences) -> dict[str, object]:
+    """What differs from the defaults."""
+    found = (await preferences.all()).values()
+    return {each.key: each.value for each in found if each.changed_at_ns is not None}
 
 
 @asynccontextmanager

@@ -27,15 +27,25 @@ from app.domain.events import (
     ClockRead,
     ConnectionLost,
     ConnectionOpened,
+    CycleChanged,
+    CycleClaimed,
+    CycleLost,
+    CycleRefused,
+    DayRead,
     Event,
     FrameReceived,
     FramesDropped,
     FundingRead,
     MarketsRead,
+    NumbersGranted,
+    OperatorAsked,
     PolicyChanged,
+    PursesRead,
     RateRead,
     SnapshotRead,
     Ticked,
+    TradingPolicyChanged,
+    TradingStateChanged,
     WalletsRead,
 )
 from app.domain.policy import Policy
@@ -64,6 +74,16 @@ _WORDS = (
     | ClockRead
     | PolicyChanged
     | Ticked
+    | TradingPolicyChanged
+    | TradingStateChanged
+    | NumbersGranted
+    | PursesRead
+    | DayRead
+    | CycleClaimed
+    | CycleChanged
+    | CycleLost
+    | CycleRefused
+    | OperatorAsked
 )
 
 
@@ -72,17 +92,27 @@ class NotARecording(Exception):
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What the engine was made of. feeds: demo or live."""
+    """What the engine was made of. feeds: demo or live.
+
+    mode: that it traded in, None where it only looked. deployment, epoch: what its orders' names
+    are made of.
+    """
 
     venues: tuple[Venue, ...]
     policy: Policy
     first_number: int
     feeds: str
     started_at_ns: int
+    mode: str | None = None
+    deployment: str = ""
+    epoch: int = 0
 
 
 class Ending(msgspec.Struct, frozen=True):
     """digest: of what the engine found out and wanted, None where nobody kept it.
+
+    decided: of its decisions alone: cycles that it opened, what it decided about them, and what
+    it sent for them; decisions: how many.
 
     reason: why it ended: stopped, full, behind, or what the disk said.
     """
@@ -92,6 +122,8 @@ class Ending(msgspec.Struct, frozen=True):
     ended_at_ns: int
     digest: str | None
     reason: str
+    decisions: int = 0
+    decided: str | None = None
 
 
 class Recorder:
@@ -101,6 +133,8 @@ class Recorder:
         """Raises OSError."""
         self.events = 0
         self.frames = 0
+        self.cycles = 0
+        """That were opened or taken over."""
         self.bytes = 0
         """On disk."""
         self.reason: str | None = None
@@ -126,6 +160,7 @@ class Recorder:
         else:
             frame = self._encode(event)
             self._parts.append(_EVENT.pack(OTHER, 0, event.at_ns, len(frame)))
+            self.cycles += type(event) is CycleClaimed
         self._parts.append(frame)
         self._last_ns = event.at_ns
         self.events += 1
@@ -138,11 +173,14 @@ class Recorder:
         """Blocks that are not on disk yet."""
         return sum(not block.done() for block in self._waiting)
 
-    def close(self, digest: str | None = None) -> Ending:
+    def close(
+        self, digest: str | None = None, decisions: int = 0, decided: str | None = None
+    ) -> Ending:
         """Waits for the disk; call it in a thread."""
         self._hand_over()
         self._settle(0)
-        ending = Ending(self.events, self.frames, self._last_ns, digest, self.reason or "stopped")
+        reason = self.reason or "stopped"
+        ending = Ending(self.events, self.frames, self._last_ns, digest, reason, decisions, decided)
         self.reason = ending.reason
         encoded = self._encode(ending)
         try:

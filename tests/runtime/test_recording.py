@@ -4,40 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import signal
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from app.domain.cycles import CycleView
 from app.domain.events import (
     ClockRead,
     ConnectionLost,
     ConnectionOpened,
+    CycleChanged,
+    CycleClaimed,
+    CycleLost,
+    CycleRefused,
+    DayRead,
     Event,
     FrameReceived,
     FramesDropped,
     MarketsRead,
+    NumbersGranted,
+    OperatorAsked,
     PolicyChanged,
+    PursesRead,
     RateRead,
     SnapshotRead,
     Ticked,
+    TradingPolicyChanged,
+    TradingStateChanged,
     WalletsRead,
 )
 from app.domain.facts import Fact, TradesPrinted
 from app.domain.markets import Alignment, BookSnapshot, Flow, Instrument, Market, WalletNetwork
 from app.domain.policy import Policy
+from app.domain.trading import DayResult, Purse, TradingPolicy, TradingState
 from app.domain.venues import Venue
+from app.engine.execution.trading import KINDS
 from app.runtime import recording
 from app.runtime.recording import Header, NotARecording, Recorder, Recording
 from app.runtime.replay import Digest, engine_of, replay
+from tests.ledger.trading_builders import decide, memory, open_one, start
 
+VENUES = "upbit,binance,bybit"
 NOW_NS = 1_700_000_000_000_000_000
 BTC = Instrument(Venue.UPBIT, "BTC", "KRW")
 HEADER = Header((Venue.UPBIT,), Policy(favourites=("BTC",)), 7, "demo", NOW_NS)
 BOOK = BookSnapshot(BTC, Alignment.SNAPSHOTS, [("1", "2")], [("3", "4")], None, NOW_NS)
+PURSE = Purse(Venue.UPBIT, "KRW", Decimal("1.50"), Decimal(0), Decimal(0))
+DAY = DayResult("2026-11-20", 1, 1, 0, 0, Decimal(1), Decimal(2), Decimal(3), 0.5, None)
 EVERY_KIND: list[Event] = [
     PolicyChanged(NOW_NS, HEADER.policy),
     MarketsRead(NOW_NS, Venue.UPBIT, (Market(BTC, True, "1000", "0.00000001"),)),
@@ -67,6 +88,13 @@ def record(path: Path, events: list[Event], bytes_max: int = 1 << 30) -> Recorde
 
 def frames(count: int, size: int = 100) -> list[Event]:
     return [FrameReceived(NOW_NS + number, 1, os.urandom(size)) for number in range(count)]
+
+
+def ledger_with_a_cycle(conn: sa.Connection) -> list[CycleView]:
+    """As the ledger tells of it: opened, and decided about."""
+    start(conn)
+    opened = open_one(conn, 1, usdt="10")
+    return [opened, decide(conn, opened.cycle.id, note="x")]
 
 
 def comparable(events: list[Event]) -> list[str]:
@@ -228,6 +256,58 @@ async def test_the_demo_market_is_recorded_and_lived_again(tmp_path: Path) -> No
         assert status == 0
         assert f"digest {recorded}, as recorded" in out.splitlines()[-1]
     assert TradesPrinted.__name__ not in out
+
+
+def test_every_kind_of_trading_event_comes_back(tmp_path: Path) -> None:
+    with memory() as (conn, _):
+        cycles = ledger_with_a_cycle(conn)
+    events: list[Event] = [
+        TradingPolicyChanged(NOW_NS, TradingPolicy(styles=("TRANSFER",), size_krw=5e5)),
+        TradingStateChanged(NOW_NS, TradingState.ACTIVE, killed=False, blocked="RECONCILING"),
+        NumbersGranted(NOW_NS, 1, 1_000),
+        PursesRead(NOW_NS, (PURSE,), whole=True),
+        DayRead(NOW_NS, DAY, 0, None),
+        *(CycleClaimed(NOW_NS, view) for view in cycles),
+        *(CycleChanged(NOW_NS, view) for view in cycles),
+        CycleLost(NOW_NS, "c-1"),
+        CycleRefused(NOW_NS, "c-2", "INSUFFICIENT"),
+        OperatorAsked(NOW_NS, "c-1", "retry", 3, "kim", "now"),
+    ]
+    assert {type(event) for event in events} == set(KINDS)
+    record(tmp_path / "x", events)
+    assert list(Recording(tmp_path / "x").events()) == events
+
+
+async def test_what_was_traded_on_paper_is_decided_again_in_another_process(
+    tmp_path: Path,
+) -> None:
+    environ = {"KIMP_DATA_DIR": str(tmp_path), "KIMP_FEEDS": "demo", "KIMP_VENUES": VENUES}
+    file = str(tmp_path / "session")
+    words = ("--paper", "--seed", "3", "--coins", "8", "--rate", "200")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", "record", file, *words),
+        env=os.environ | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(240):
+        told = b""
+        while not re.search(rb", [1-9]\d* cycles", told):
+            more = await process.stderr.read(1_000)
+            assert more, told
+            told = told[-1_000:] + more
+        process.send_signal(signal.SIGINT)
+        out, _ = await process.communicate()
+    found = re.search(r"stopped; (\d+) decisions (\w+); digest (\w+)", out.decode())
+    assert found is not None, out.decode()
+    count, decided, digest = found.groups()
+    assert int(count) > 0
+
+    status, again = await said("replay", file, environ=environ | {"PYTHONHASHSEED": "7"})
+    last = again.splitlines()[-1]
+    assert f"{count} decisions {decided}, as recorded; digest {digest}, as recorded" in last
+    assert status == 0
 
 
 async def test_words_about_no_file_are_one_clear_line(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Headless: feeds and engine without pages, ledger or archive, recorded from the first event on."""
+"""Headless: feeds and engine without pages or archive, recorded from the first event on.
+
+With `trades` PAPER runs beside it, on a ledger of its own (`rehearsal`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from app.domain.events import Event, PolicyChanged, Ticked
 from app.domain.facts import OpportunityOpened
@@ -19,12 +24,18 @@ from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.feeds import Feeds
 from app.runtime.recording import Ending, Header, Recorder
 from app.runtime.replay import Digest, engine_of
+from app.runtime.trading.joining import PAPER
+from app.runtime.trading.rehearsal import Rehearsal, rehearsing
+from app.runtime.trading.session import TRADING
 
 TICK_S = 0.1
 
 
 class Wanted(NamedTuple):
-    """feeds: demo or live. seconds: 0 until told to stop. words: further options of the demo."""
+    """feeds: demo or live. seconds: 0 until told to stop. words: further options of the demo.
+
+    trades: settings of a PAPER that trades; None: the engine only looks.
+    """
 
     feeds: str
     venues: tuple[Venue, ...]
@@ -36,6 +47,7 @@ class Wanted(NamedTuple):
     seconds: float
     bytes_max: int
     words: Sequence[str] = ()
+    trades: Mapping[str, object] | None = None
 
 
 class Recorded(NamedTuple):
@@ -51,7 +63,22 @@ async def record(
 
     Raises OSError where the file cannot be made, demo.CannotStart.
     """
+    if wanted.trades is None:
+        return await _record(path, wanted, stop, told, None)
+    async with rehearsing(wanted.trades) as rehearsal:
+        return await _record(path, wanted, stop, told, rehearsal)
+
+
+async def _record(
+    path: Path,
+    wanted: Wanted,
+    stop: asyncio.Event,
+    told: Callable[[Recorder], None],
+    rehearsal: Rehearsal | None,
+) -> Recorded:
     header = Header(wanted.venues, wanted.policy, 1, wanted.feeds, time.time_ns())
+    if rehearsal is not None:
+        header = replace(header, mode=PAPER, deployment=rehearsal.deployment, epoch=rehearsal.epoch)
     recorder = Recorder(path, header, bytes_max=wanted.bytes_max)
     demo = await Demo.start(wanted.words) if wanted.feeds == "demo" else None
     engine, digest = engine_of(header), Digest()
@@ -66,8 +93,12 @@ async def record(
         if taken.facts or taken.commands:
             digest.take(taken)
             opportunities += sum(isinstance(fact, OpportunityOpened) for fact in taken.facts)
+            sends = [each for each in taken.commands if type(each) in TRADING]
             for command in taken.commands:
-                feeds.do(command)
+                if type(command) not in TRADING:
+                    feeds.do(command)
+            if rehearsal is not None:
+                rehearsal.take(taken.facts, sends)
 
     places = wanted.endpoints if demo is None else demo.endpoints
     feeds = Feeds(
@@ -81,12 +112,18 @@ async def record(
     try:
         take(PolicyChanged(feeds.clock.at_ns(), wanted.policy))
         await feeds.start()
+        if rehearsal is not None:
+            await rehearsal.begin(engine, take, feeds.clock, wanted.venues)
         await _sit(wanted.seconds, stop, recorder, lambda: take(Ticked(feeds.clock.at_ns())), told)
+        if rehearsal is not None:
+            await rehearsal.end()
         await feeds.stop()
     finally:
         if demo is not None:
             await demo.stop()
-        ending = await asyncio.to_thread(recorder.close, digest.end(engine.rack))
+        ending = await asyncio.to_thread(
+            recorder.close, digest.end(engine.rack), digest.decisions, digest.decided
+        )
     return Recorded(ending, recorder.bytes, opportunities)
 
 
