@@ -187,6 +187,10 @@ class Instance:
             self.gates, lambda: 1,
         )  # fmt: skip
 
+    def obey(self, policy: TradingPolicy) -> None:
+        self.policy = policy
+        self._take(TradingPolicyChanged(self.process.at_ns(), policy))
+
     # ---- life ----------------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -64,6 +64,7 @@ class Process:
             self._graves.append(grave)
             await grave
         if self.trouble("pause"):
+            self.chaos.met[f"pause {where}"] += 1
             self.paused_until = self._now() + self._random.uniform(*PAUSES_S)
             self.note("pause", round(self.paused_until, 3))
             await self.gate(where)

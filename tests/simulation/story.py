@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from app.domain.cycles import CycleState, CycleView
 from app.domain.facts import CycleOpened
@@ -84,6 +85,7 @@ class Story:
         self.random = Random(f"story {seed}")
         self.disk = disk
         self.chaos = Chaos(seed, drawn(seed) if odds is None else odds, crash_at=crash_at)
+        self.policy = TRADING if not has_troubles else _drawn_policy(self.random)
         self.theatre: Theatre
         self.violations: list[str] = []
         self.instances: dict[str, Instance] = {}
@@ -148,7 +150,7 @@ class Story:
                 process,
                 Store(self.disk, process, self._watch),
                 self.wire,
-                TRADING,
+                self.policy,
                 lease_s=random.choice((3.0, 10.0, 30.0)),
                 dead=dead,
                 streams=random.random() < 0.4,
@@ -167,6 +169,8 @@ class Story:
 
     def _watch(self, conn: Connection, name: str, found: object) -> None:
         """I10: the sending transaction itself. And what came of races."""
+        if name == "commit_facts" and isinstance(found, list):
+            self.troubles.committed([each.kept.view for each in found if each.kept is not None])
         if isinstance(found, str):
             self.chaos.met[found] += 1
         elif name == "commit_facts" and isinstance(found, list):
@@ -215,6 +219,8 @@ class Story:
             )
             for instance in self.instances.values():
                 instance.process.is_calm = waits
+            if self.has_troubles:
+                self.troubles.look(busy)
             done = all(
                 all(order.is_over for order in view.orders)
                 and all(transfer.is_over for transfer in view.transfers)
@@ -232,7 +238,7 @@ class Story:
         dead = [view for view in dead if self._clicks[view.cycle.id] < CLICKS_MAX]
         for view in dead:
             self._clicks[view.cycle.id] += 1
-            await self.troubles.click(view)
+            self.troubles.click(view)
         return bool(dead)
 
     def later(self, errand: Coroutine[Any, Any, None]) -> None:
@@ -270,6 +276,15 @@ class Story:
             self.chaos.met, self.chaos.trace, asyncio.get_running_loop().time(), self.opened,
             tuple(venue.value for venue in self.theatre.venues),
         )  # fmt: skip
+
+
+def _drawn_policy(random: Random) -> TradingPolicy:
+    """Some have little patience, so that what fails soon becomes a person's."""
+    return replace(
+        TRADING,
+        retry_max=random.choice((3, 3, 3, 3, 1, 0)),
+        retry_base_s=random.choice((30.0, 30.0, 8.0)),
+    )
 
 
 def _is_over(view: CycleView) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from app.domain.cycles import CycleState, CycleView
 from app.domain.events import OperatorAsked
@@ -24,12 +26,18 @@ if TYPE_CHECKING:
 VENUE_KINDS = (
     "withdraw_hold", "deposit_hold", "withdraw_reject", "deposit_return", "consent", "halt",
     "partial", "maintenance", "skew", "wallet", "key", "silence", "manual_deposit",
-    "manual_order", "wrong_balance", "shaved", "streams",
+    "manual_order", "wrong_balance", "shaved", "streams", "refusals", "refusals",
 )  # fmt: skip
-PEOPLE_KINDS = ("halt_all", "kill")
+PEOPLE_KINDS = ("halt_all", "kill", "fewer")
 BOOKED = frozenset({"manual_deposit", "manual_order", "wrong_balance"})
 """At a venue that the ledger has books of; before that, what is there is simply there."""
 LASTS_S = (5.0, 90.0)
+LONG_S = (90.0, 400.0)
+REFUSALS = 9
+DARK_SHARE = 0.06
+DARK_S = (90.0, 200.0)
+IMPATIENCE = 0.2
+"""How often a person asks for something while a cycle waits for its next try."""
 
 
 class Troubles:
@@ -45,6 +53,8 @@ class Troubles:
         count = random.choice((0, 1, 2, 4, 6))
         kinds = random.choices((*VENUE_KINDS, *PEOPLE_KINDS), k=count)
         self._plan = sorted((random.uniform(4.0, 150.0), kind) for kind in kinds)
+        self._darkens = random.random() < DARK_SHARE
+        self._looked: set[tuple[str, int]] = set()
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -63,10 +73,12 @@ class Troubles:
             "wrong_balance": self._wrong,
             "shaved": self._shave,
             "streams": self._reset,
+            "refusals": self._refuse,
         }
         theatre = self.story.theatre
         venue = self.random.choice(theatre.venues)
-        part, lasts_s = theatre.parts[venue], self.random.uniform(*LASTS_S)
+        part = theatre.parts[venue]
+        lasts_s = self.random.uniform(*self.random.choice((LASTS_S, LASTS_S, LASTS_S, LONG_S)))
         if kind in BOOKED and not await self.story.store.read(_has_books, venue):
             return
         if kind in PEOPLE_KINDS:
@@ -151,19 +163,41 @@ class Troubles:
     def _shave(self, _part: Part, _: float) -> None:
         self.story.theatre.transfers.shaves += 1
 
+    def _refuse(self, part: Part, _: float) -> None:
+        """Again and again: the way home is none."""
+        part.begin({"kind": "withdraw_reject", "count": REFUSALS})
+
     def _reset(self, part: Part, _: float) -> None:
         for outlet in list(part.outlets):
             outlet.reset()
+
+    def committed(self, views: Sequence[CycleView]) -> None:
+        """Everything dies and no book is read while a cycle settles: nothing has a price."""
+        settling = any(v.cycle.state is CycleState.REBALANCE_TRADE_COMPLETED for v in views)
+        if self._darkens and settling and self.story.has_troubles:
+            self._darkens = False
+            until = asyncio.get_running_loop().time() + self.random.uniform(*DARK_S)
+            for venue in self.story.theatre.venues:
+                self.story.theatre.silent_until[venue] = until
+            asyncio.get_running_loop().call_soon(self._fall)
+            self._met("dark")
+
+    def _fall(self) -> None:
+        for instance in self.story.instances.values():
+            instance.process.kill()
 
     # ---- people ------------------------------------------------------------
 
     async def _person(self, kind: str, lasts_s: float) -> None:
         store = self.story.store
-        if kind == "kill":
+        if kind == "fewer":
+            self._allow_fewer()
+        elif kind == "kill":
             await store.write(trading_state.kill, MODE, "kim", "enough")
         else:
             await store.write(trading_state.set_state, MODE, TradingState.HALTED, "kim", "wait")
-        asyncio.get_running_loop().call_later(lasts_s, self._go_on)
+        if kind != "fewer":
+            asyncio.get_running_loop().call_later(lasts_s, self._go_on)
 
     def _go_on(self) -> None:
         self.story.later(self.release())
@@ -181,10 +215,26 @@ class Troubles:
                 self.story.violations.append(f"HALTED {row.reason[:300]}")
             await store.write(trading_state.set_state, MODE, TradingState.REDUCING, "kim", "on")
 
-    async def click(self, view: CycleView) -> None:
-        """What a person asks of a dead letter, of whoever works on it; sometimes twice (H68)."""
+    def _allow_fewer(self) -> None:
+        """Tries of the way home, while some may wait for their next one."""
+        story = self.story
+        story.policy = replace(story.policy, retry_max=0)
+        for instance in story.instances.values():
+            instance.obey(story.policy)
+
+    def look(self, busy: Sequence[CycleView]) -> None:
+        """A person looks at what waits for its next try, once at each, and is not patient."""
+        for view in busy:
+            key = view.cycle.id, view.cycle.attempts
+            if view.cycle.state is CycleState.AWAITING_RETRY and key not in self._looked:
+                self._looked.add(key)
+                if self.random.random() < IMPATIENCE:
+                    self.click(view)
+
+    def click(self, view: CycleView) -> None:
+        """What a person asks of who works on it; sometimes twice (H68)."""
         random = self.random
-        action = random.choice(("retry", "retry", "compensate"))
+        action = random.choice(("retry", "retry", "compensate", "close"))
         for turn in range(random.choice((1, 2))):
             for instance in self.story.instances.values():
                 life, session = instance.life, instance.session
@@ -196,7 +246,6 @@ class Troubles:
                 at_ns = instance.process.at_ns()
                 session.take(OperatorAsked(at_ns, cycle.id, action, cycle.version, "kim"))
                 self._met("clicked twice" if turn else "clicked")
-        assert view.cycle.state is CycleState.DEAD_LETTER
 
 
 def _has_books(conn: Connection, venue: Venue) -> bool:
