@@ -25,6 +25,7 @@ from app.books.ladder import ASKS, BIDS, Floats, Ints
 from app.books.rack import Rack
 from app.domain.facts import Fact, PairQuarantined
 from app.domain.live import IdentityRow
+from app.domain.markets import WalletNetwork
 from app.domain.policy import IdentityDecision, IdentitySuspicion, Policy, Verdict
 from app.domain.venues import KOREAN, Venue
 from app.engine.market.names import Names
@@ -136,9 +137,7 @@ class Identities:
         highest, lowest = _extremes(bids * scale, asks * scale)
         # The few assets with something far apart are looked at pair by pair.
         for place in np.flatnonzero(highest > lowest * self._ratio_max):
-            asset = self._grid.assets[place]
-            for one, other in combinations(self._places[asset], 2):
-                self._compare(asset, one, other, reference, at_ns)
+            self._compare_all(self._grid.assets[place], reference, at_ns)
         return self.version != before
 
     def judge(self, asset: str, row: int, other_row: int, at_ns: int) -> bool:
@@ -231,6 +230,17 @@ class Identities:
     def _won(self, place: _Place, price: float, reference: float) -> float:
         return price if place.quote == KRW else price * self._tethers(place.quote) * reference
 
+    def _compare_all(self, asset: str, reference: float, at_ns: int) -> None:
+        """Every pair of an asset's books, each priced once: ten times a second of every twin."""
+        most = self._ratio_max
+        priced = []
+        for each in self._places[asset]:
+            bid, ask = (self._won(each, price, reference) for price in self._price(each))
+            priced.append((each, bid, ask))
+        for (one, bid, ask), (other, other_bid, other_ask) in combinations(priced, 2):
+            if bid > other_ask * most or other_bid > ask * most:
+                self._compare(asset, one, other, reference, at_ns)
+
     def _compare(
         self,
         asset: str,
@@ -240,16 +250,16 @@ class Identities:
         at_ns: int,
     ) -> None:
         """Quarantine the pair when even its nearest prices are too far apart."""
+        key = pair(asset, one.venue, other.venue)
+        known = self._suspicions.get(key)
+        if key in self._decisions or (known is not None and known.ratio is not None):
+            return
         price, other_price = self._price(one), self._price(other)
         bid, ask = (self._won(one, each, reference) for each in price)
         other_bid, other_ask = (self._won(other, each, reference) for each in other_price)
         # NaN compares false: a book in trouble or a missing reference puts nothing in quarantine.
         off = bid > other_ask * self._ratio_max or other_bid > ask * self._ratio_max
         if not off or one.venue is other.venue:
-            return
-        key = pair(asset, one.venue, other.venue)
-        known = self._suspicions.get(key)
-        if key in self._decisions or (known is not None and known.ratio is not None):
             return
         if _ORDER[other.venue] < _ORDER[one.venue]:
             one, other = other, one
@@ -288,15 +298,19 @@ class Identities:
         self._contracts.clear()
         for asset, places in self._places.items():
             venues = sorted({each.venue for each in places}, key=_ORDER.__getitem__)
-            for two in combinations(venues, 2):
-                self._compare_networks(pair(asset, *two), at_ns)
+            known = {venue: self._wallets.chains(venue, asset) for venue in venues}
+            for one, other in combinations([venue for venue in venues if known[venue]], 2):
+                key = pair(asset, one, other)
+                self._compare_networks(key, known[one], known[other], at_ns)
 
-    def _compare_networks(self, key: Pair, at_ns: int) -> None:
+    def _compare_networks(
+        self,
+        key: Pair,
+        chains: Mapping[str, WalletNetwork],
+        other_chains: Mapping[str, WalletNetwork],
+        at_ns: int,
+    ) -> None:
         asset, venue, other = key
-        chains = self._wallets.chains(venue, asset)
-        other_chains = self._wallets.chains(other, asset)
-        if not chains or not other_chains:
-            return
         shared = chains.keys() & other_chains.keys()
         reason = ""
         if not shared:
