@@ -47,18 +47,18 @@ class Processes:
             await self._db.write(leases.release, self._held)
 
     async def all(self) -> tuple[ProcessRow, ...]:
-        return await self._db.read(alive, self._where)
+        return await self._db.read(alive, self._name)
 
 
 def alive(conn: Connection, here: str | None = None) -> tuple[ProcessRow, ...]:
-    """Those that were heard of lately."""
+    """Those that were heard of lately. here: the name of our own row."""
     at_ns = clock.now_ns(conn)
     rows = []
     for lease in leases.held(conn):
         if lease.name.startswith(PREFIX) and lease.until_ns > at_ns:
             words = lease.name.removeprefix(PREFIX).partition(":")[0].split(",")
             roles = tuple(role for role in ProcessRole if role in words)
-            rows.append(ProcessRow(lease.owner, roles, lease.owner == here))
+            rows.append(ProcessRow(lease.owner, roles, lease.name == here))
     return tuple(sorted(rows))
 
 

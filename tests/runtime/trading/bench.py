@@ -226,11 +226,16 @@ class Bench:
         self._lives = 0
 
     async def begin(
-        self, *, dead: tuple[str, ...] = (), lease_s: float = 30.0, wait: bool = True
+        self,
+        *,
+        dead: tuple[str, ...] = (),
+        lease_s: float = 30.0,
+        wait: bool = True,
+        **roles: bool,
     ) -> Life:
         self._lives += 1
         self.engine = Engine()
-        terms = Terms(self.mode, f"life-{self._lives}", lease_s, lease_s, dead)
+        terms = Terms(self.mode, f"life-{self._lives}", lease_s, lease_s, dead, **roles)
         ports = {
             venue: FaultyPort(behind, self.clock, self._purses)
             for venue, behind in self.venues.items()
