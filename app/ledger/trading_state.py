@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from app.domain.accounting import StateChange, StateRow
 from app.domain.trading import TradingState
@@ -87,11 +88,15 @@ def restarted(conn: sa.Connection, mode: str) -> StateRow:
 
 
 def set_capital(conn: sa.Connection, mode: str, capital_krw: Decimal) -> StateRow:
-    """What a mode began with, told once: later calls change nothing."""
+    """What a mode began with, told once: later calls change nothing. Who set the state stays."""
     now = _locked(conn, mode)
     if now.capital_krw is not None:
         return now
-    return _change(conn, mode, "capital", KIMP, "", capital_krw=capital_krw)
+    changes = {"capital_krw": capital_krw, "version": now.version + 1}
+    conn.execute(trading_state.update().where(trading_state.c.mode == mode).values(**changes))
+    after = _built(conn.execute(_of(mode)).one())
+    _note(conn, replace(after, by=KIMP, reason="", at_ns=clock.now_ns(conn)), "capital")
+    return after
 
 
 def history(

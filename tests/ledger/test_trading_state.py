@@ -78,10 +78,15 @@ def test_every_change_is_remembered() -> None:
         ]  # fmt: skip
 
 
-def test_capital_is_told_once() -> None:
+def test_capital_is_told_once_and_who_set_the_state_stays() -> None:
     with memory() as (conn, _):
+        begun = trading_state.set_state(conn, "paper", T.ACTIVE, "kim", "let us go")
         assert trading_state.set_capital(conn, "paper", d("100")).capital_krw == d("100")
-        assert trading_state.set_capital(conn, "paper", d("200")).capital_krw == d("100")
+        after = trading_state.set_capital(conn, "paper", d("200"))
+        assert after.capital_krw == d("100")
+        assert (after.by, after.reason, after.at_ns) == ("kim", "let us go", begun.at_ns)
+        newest, *_older = trading_state.history(conn, "paper", 10)[0]
+        assert (newest.action, newest.by, newest.version) == ("capital", "kimp", after.version)
 
 
 async def test_a_reader_sees_how_it_begins_without_writing(database: Database) -> None:
