@@ -31,7 +31,7 @@ def asked(scene: Scene, event: OperatorAsked) -> Turn | None:
         return _close(scene, event)
     if scene.cycle.state in STOPPED:
         compensating = True if event.action == COMPENSATE else None
-        return begin_try(scene, actor=event.by, compensating=compensating)
+        return begin_try(scene, actor=event.by, why=event.note, compensating=compensating)
     return _compensate(scene, event) if event.action == COMPENSATE else None
 
 

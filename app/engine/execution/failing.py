@@ -84,13 +84,14 @@ def awaiting_retry(scene: Scene) -> Answer:
     return begin_try(scene)
 
 
-def begin_try(scene: Scene, *, actor: str = "engine", **fields: Any) -> Turn:
+def begin_try(scene: Scene, *, actor: str = "engine", why: str = "", **fields: Any) -> Turn:
     """A try is counted when it begins: one that breaks the process is not tried for ever."""
     attempts = scene.cycle.attempts + 1
     return scene.turn(
         CycleStep.RETURN_WAITING, CycleState.AWAITING_REBALANCE, reason="RETRY",
         keeps_reason=True, actor=actor,
-        attempts=attempts, retries=0, wake_at_ns=scene.at_ns, note=f"TRY {attempts}", **fields,
+        attempts=attempts, retries=0, wake_at_ns=scene.at_ns, note=f"TRY {attempts} {why}".strip(),
+        **fields,
     )  # fmt: skip
 
 

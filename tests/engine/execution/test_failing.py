@@ -278,6 +278,7 @@ def test_a_person_retries_compensates_and_closes() -> None:
     version = world.cycle().version
     world.ask("c-1", "retry")
     assert "AWAITING_REBALANCE" in world.states()[-3:]
+    assert "TRY 4 by hand" in [each.note for each in world.decisions], "what the person said"
     assert world.cycle().state is S.DEAD_LETTER, "it is still on its way"
     world.ask("c-1", "retry", version=version)
     assert world.cycle().attempts == 4, "the second click saw an old version"
