@@ -231,8 +231,10 @@ class Life:
 
     def event(self, event: Event) -> None:
         self._tell(event)
-        if self._seen is not None and isinstance(event, CycleClaimed | CycleChanged):
-            self._seen(event.view)
+        if isinstance(event, CycleClaimed | CycleChanged):
+            self._settled(event.view)
+            if self._seen is not None:
+                self._seen(event.view)
 
     def release(self, command: Command) -> None:
         """A venue that this process does not speak to has its sender elsewhere: the row is its
@@ -258,6 +260,14 @@ class Life:
 
     def operator(self, item: Order | Transfer, code: str) -> None:
         self.asks_operator[item.client_id] = code
+
+    def _settled(self, view: CycleView) -> None:
+        """A person need not look any more at what is over."""
+        if self.asks_operator:
+            over = [each.client_id for each in view.orders if each.is_over]
+            over += [each.client_id for each in view.transfers if each.is_over]
+            for client_id in over:
+                self.asks_operator.pop(client_id, None)
 
     # ------------------------------------------------------------------ state
 

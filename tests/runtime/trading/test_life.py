@@ -112,6 +112,16 @@ async def test_a_cycle_goes_on_with_the_next_process(bench: Bench) -> None:
     assert claimed.view.orders[0].state is OrderState.FILLED
 
 
+async def test_a_person_is_not_asked_any_more_about_what_is_over(bench: Bench) -> None:
+    life = await bench.begin()
+    await bench.step(opened(1, new_order("buy-1")))
+    await until(lambda: bench.order("buy-1").is_over, "filled")
+    life.operator(bench.order("buy-1"), "ORDER_UNKNOWN")
+    assert life.asks_operator == {"buy-1": "ORDER_UNKNOWN"}
+    life.event(CycleClaimed(bench.clock.at_ns(), bench.engine.view()))
+    assert life.asks_operator == {}
+
+
 async def test_who_was_killed_is_not_waited_for(bench: Bench) -> None:
     await bench.begin(lease_s=3_600.0)
     await bench.step(opened(1))
