@@ -5,7 +5,7 @@ run    install what kimp needs and start it on embedded defaults
 test   install what the tests need and run them all: real servers, a real browser
 check  style, types, import contracts
 bench  measure kimp beside its peers (installed into .venv-peers), print a table
-sim    play trading lives on virtual time: SEEDS=100 FROM=1; fails at the first violation
+sim    play trading lives on virtual time: SEEDS=100 FROM=1, or POINTS=all: one, crashed anywhere
 soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
 torture  kill -9 a drill in the middle of its orders: KILLS=60 DB=sqlite|postgres|mariadb; audits it
 mutants  plant known bugs into copies of kimp and let the simulation find them: N=36
@@ -107,6 +107,9 @@ def soak(_: list[str]) -> None:
 
 def sim(_: list[str]) -> None:
     install("requirements-dev.lock")
+    if "POINTS" in os.environ:
+        call(python(), "-m", "tests.simulation.points", os.environ["POINTS"])
+        return
     words = (os.environ.get(name, most) for name, most in (("SEEDS", "100"), ("FROM", "1")))
     call(python(), "-m", "tests.simulation", *words)
 

@@ -16,7 +16,7 @@ from tests.simulation.hazards import ELSEWHERE, HAZARDS, of
 from tests.simulation.many import played
 from tests.simulation.story import Told
 
-RARE = 500
+RARE = 1_000
 """So many seeds must have met everything; fewer are only a sample."""
 
 
@@ -46,14 +46,15 @@ class Sums:
     def holes(self) -> list[str]:
         """What no seed has met, though it belongs here."""
         missed = [f"H{number}" for number in HAZARDS if not self.hazards[number]]
+        # Rows of the table that no seed has reached.
         legal = {(was.value, to.value) for was, tos in MOVES.items() for to in tos}
         return missed + [f"{was} → {to}" for was, to in sorted(legal - self.moves.keys())]
 
     def report(self, seconds: float, workers: int) -> int:
         met = ", ".join(f"H{number} {self.hazards[number]}" for number in HAZARDS)
         _say(f"hazards, by the seeds that met them: {met}")
-        for number, reason in ELSEWHERE.items():
-            _say(f"  H{number} not here: {reason}")
+        for number, other in ELSEWHERE.items():
+            _say(f"  H{number} not here: {other.why} ({other.test})")
         venues = ", ".join(f"{name} {count}" for name, count in sorted(self.venues.items()))
         _say(f"venues: {venues}")
         holes = self.holes()

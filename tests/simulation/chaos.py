@@ -31,6 +31,8 @@ class Odds:
     database_busy: float = 0.0
     database_away: float = 0.0
     commit_unknown: float = 0.0
+    bug: float = 0.0
+    """An exception of nobody's making, in whatever task reads the database just then."""
     stream_lost: float = 0.0
     stream_late: float = 0.0
     stream_twice: float = 0.0
@@ -52,6 +54,7 @@ WORST = Odds(
     database_busy=0.01,
     database_away=0.002,
     commit_unknown=0.006,
+    bug=0.002,
     stream_lost=0.1,
     stream_late=0.1,
     stream_twice=0.1,

@@ -7,28 +7,57 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import NamedTuple
 
-from app.domain.cycles import CycleState, CycleStep, CycleView
+from app.domain.cycles import CycleState, CycleView
 from app.domain.orders import Order, OrderState, Role
 from app.domain.transfers import Transfer, TransferState
 from app.domain.venues import Venue
 from app.ledger.queries import Connection
 from app.ledger.trading_tables import transition
 from app.simulator.terms import TERMS
+from tests.simulation.store import SECOND, leg
 
 Met = Counter[str]
+
+
+class Elsewhere(NamedTuple):
+    """Not here; why, and the test that meets it instead: file::function."""
+
+    why: str
+    test: str
+
+
 ELSEWHERE = {
-    38: "one account at each venue: no transfer stays inside one",
-    53: "no decision of trading reads Redis; it carries prices to browsers only",
-    56: "lock waits of MySQL: tests/ledger runs every claim on MariaDB itself",
-    64: "old rows under new code: tests/ledger migrates them",
-    65: "what was restored has another epoch, so other ids: tests/ledger raises it",
-    66: "mode is part of every key: tests/ledger and tests/security ask for the other mode",
+    38: Elsewhere(
+        "one account at each venue: no transfer stays inside one",
+        "tests/exchanges/accounts/test_no_shortcuts.py::test_upbit_is_told_which_kind_it_is",
+    ),
+    53: Elsewhere(
+        "no decision of trading reads Redis; it carries prices to browsers only",
+        "tests/runtime/trading/test_without_redis.py::test_no_room_of_trading_knows_redis",
+    ),
+    56: Elsewhere(
+        "waiting inside a transaction needs a server",
+        "tests/ledger/test_waiting.py::test_mariadb_sees_what_was_committed_meanwhile",
+    ),
+    64: Elsewhere(
+        "one release at a time plays here",
+        "tests/ledger/test_old_rows.py::"
+        "test_every_state_and_step_is_read_as_it_was_after_the_upgrade",
+    ),
+    65: Elsewhere(
+        "what was restored has another epoch, so other ids",
+        "tests/ledger/test_leases.py::test_a_restored_database_is_another_epoch",
+    ),
+    66: Elsewhere(
+        "one mode at a time plays here",
+        "tests/ledger/test_modes.py::test_what_one_mode_has_planned_no_other_sends_or_sees",
+    ),
 }
-"""Not here, and where instead."""
-SENT = ("claim_order", "claim_transfer")
 ANSWERS = ("keep_order", "keep_transfer")
-LATE_ROLES = frozenset({Role.SECOND, Role.REBALANCE, Role.COMPENSATION})
+LEGS = ("", SECOND)
+ABSENT = frozenset({OrderState.REJECTED, OrderState.EXPIRED, OrderState.NOT_PLACED})
 
 
 def look(conn: Connection, views: list[CycleView], met: Met) -> Met:
@@ -44,15 +73,14 @@ def look(conn: Connection, views: list[CycleView], met: Met) -> Met:
         found["compensating"] += cycle.compensating
         found["completed"] += cycle.state is CycleState.COMPLETED
         found["clicked open"] += met["clicked"] > 0
-        again = [o for o in view.orders if o.step == CycleStep.COMPENSATING]
-        found["compensated again"] += len(again) > 1 or (cycle.compensating and cycle.attempts > 0)
+        found["compensation failed"] += cycle.compensating and cycle.attempts > 1
     rows = conn.execute(transition.select()).all()
     found["took over"] += any(row.fence > 1 for row in rows)
     return found
 
 
 def _order(order: Order, found: Met) -> None:
-    late = "second " if order.role in LATE_ROLES else ""
+    late = leg(order)
     found[f"{late}order {order.state}"] += 1
     sources = [each.source for each in order.evidence]
     unsure = any(e.source == "place" and e.found is None for e in order.evidence)
@@ -68,6 +96,10 @@ def _order(order: Order, found: Met) -> None:
     found["burned id"] += unsure and order.venue in {Venue.UPBIT, Venue.BITHUMB}
     found["fee in base"] += any(f.asset == order.terms.instrument.base for f in order.fees)
     until = order.valid_until_ns or 0
+    looked = [e.found for e in order.evidence if e.source in {"by_id", "list"}]
+    found[f"{late}not found, then found"] += False in looked and True in looked
+    unfilled = order.state in ABSENT or order.filled_quantity == 0
+    found["compensation failed"] += order.role is Role.COMPENSATION and unfilled and order.is_over
     found["read across"] += any(
         e.found is False and e.asked_at_ns < until < e.answered_at_ns + 3 * 10**9
         for e in order.evidence
@@ -103,7 +135,7 @@ def _has(*names: str) -> Callable[[Met], bool]:
 
 _leg: dict[int, Callable[[Met], bool]] = {
     6: _has("order EXPIRED", "second order EXPIRED"),
-    7: _crash("committed claim_", "send"),
+    7: _crash("committed claim_", "committed second claim_", "send", "second send"),
     8: _has("request_lost act", "answer_lost order"),
     9: _has("late"),
     10: _has("error_after"),
@@ -128,10 +160,10 @@ HAZARDS: dict[int, Callable[[Met], bool]] = {
     21: _has("stream before the answer"),
     22: _has("stream_twice", "stream_lost", "stream_late"),
     23: _has("fee in base"),
-    24: lambda met: _any(met, *(f"rolled back {name}" for name in ANSWERS)),
+    24: lambda met: _any(met, *(f"rolled back {each}{name}" for name in ANSWERS for each in LEGS)),
     25: lambda met: _any(met, "commit unknown"),
     26: _has("second order REJECTED", "second order NOT_PLACED", "halt"),
-    27: _has("compensated again"),
+    27: _has("compensation failed"),
     28: _has("transfer unsure"),
     29: _has("answer_lost withdraw"),
     30: _has("held", "withdraw_hold", "consent"),
@@ -143,14 +175,14 @@ HAZARDS: dict[int, Callable[[Met], bool]] = {
     36: _has("manual_deposit"),
     37: _has("wallet"),
     39: _has("second order EXPIRED"),
-    40: lambda met: _crash("committed claim_order")(met) and _any(met, "second order"),
+    40: _crash("committed second claim_order", "second send"),
     41: _has("second order unsure"),
-    42: lambda met: met["late"] > 0 and _any(met, "second order"),
-    43: lambda met: met["error_after"] > 0 and _any(met, "second order"),
-    44: _has("second order unsure"),
+    42: _has("second late"),
+    43: _has("second error_after"),
+    44: _has("second not found, then found"),
     45: _has("second order NOT_PLACED", "second order REJECTED"),
-    46: lambda met: met["pause"] > 0 and _any(met, "second order"),
-    47: lambda met: _any(met, "commit unknown keep_order") and _any(met, "second order"),
+    46: _has("pause committed second claim_order", "pause second send", "pause second sent"),
+    47: _has("commit unknown second keep_order", "rolled back second keep_order"),
     48: _crash("begin commit_facts", "commit commit_facts", "committed commit_facts"),
     49: _has("completed"),
     50: _has("claimed"),
@@ -162,7 +194,7 @@ HAZARDS: dict[int, Callable[[Met], bool]] = {
     58: _has("key"),
     59: _has("page", "maintenance"),
     60: lambda met: _any(met, "crash "),
-    61: _has("database_away"),
+    61: _has("bug"),
     62: lambda met: _any(met, "rolled back"),
     63: _has("attempts"),
     67: _has("manual_order"),

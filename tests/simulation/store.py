@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import StaticPool
 
+from app.domain.orders import Order, Role
 from app.ledger import schema
 from app.ledger.clock import CLOCK
 from app.ledger.queries import Connection
@@ -18,6 +19,8 @@ from tests.simulation.process import Process
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SECOND = "second "
+LATE_ROLES = frozenset({Role.SECOND, Role.REBALANCE, Role.COMPENSATION})
 Watch = Callable[[Connection, str, object], None]
 
 
@@ -73,6 +76,12 @@ def away() -> sa.exc.OperationalError:
     return sa.exc.OperationalError("simulated", None, cause)
 
 
+def leg(found: object) -> str:
+    """What is said before a name, where it is about an order after a cycle's first."""
+    order = found[0] if isinstance(found, tuple) and found else found
+    return SECOND if isinstance(order, Order) and order.role in LATE_ROLES else ""
+
+
 class Store:
     """One process' way to the disk. watch: looks at every write before its commit."""
 
@@ -86,6 +95,8 @@ class Store:
     ) -> T:
         process = self._process
         await process.gate("read")
+        if process.trouble("bug"):
+            raise RuntimeError("simulated: a bug in a task of ours")
         if process.trouble("database_away"):
             raise away()
         with self._disk.transaction() as conn:
@@ -102,6 +113,7 @@ class Store:
             raise away()
         with self._disk.transaction() as conn:
             found = fn(conn, *args, **kwargs)
+            name = leg(found) + name
             if process.dies(f"commit {name}"):
                 conn.rollback()
             elif process.trouble("database_away"):

@@ -24,7 +24,7 @@ from tests.simulation import hazards, truth, virtual
 from tests.simulation.chaos import Chaos, Odds, drawn
 from tests.simulation.instance import MODE, Instance, walled
 from tests.simulation.process import Process, world_ns
-from tests.simulation.store import Disk, Store
+from tests.simulation.store import Disk, Store, leg
 from tests.simulation.theatre import Theatre
 from tests.simulation.troubles import Troubles
 from tests.simulation.wire import Wire
@@ -177,12 +177,13 @@ class Story:
             self.chaos.met["DUPLICATE"] += any(each.code == "DUPLICATE" for each in found)
         elif name == "claim" and isinstance(found, list):
             self.chaos.met["claimed"] += len(found)
-        if name in {"claim_order", "claim_transfer"} and isinstance(found, Order | Transfer):
+        if "claim_" in name and isinstance(found, Order | Transfer):
             state = trading_state.read(conn, MODE)
             if state.killed or state.state is TradingState.HALTED:
                 self.violations.append(f"I10 {found.client_id} sent while {state.state}")
             until_ns = found.valid_until_ns or 0
             self.wire.valid_until[found.client_id] = until_ns
+            self.wire.legs[found.client_id] = leg(found)
             if isinstance(found, Transfer):
                 venue = found.terms.from_venue
                 self.wire.withdrawn_until[venue] = until_ns

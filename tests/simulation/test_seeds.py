@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.__main__ import RARE, Sums
 from tests.simulation.chaos import QUIET, WORST, Odds
 from tests.simulation.hazards import ELSEWHERE, HAZARDS
 from tests.simulation.store import Disk
@@ -97,3 +98,18 @@ def test_it_is_the_product_that_is_simulated() -> None:
 def test_every_hazard_is_met_here_or_said_to_be_elsewhere() -> None:
     assert set(HAZARDS) | set(ELSEWHERE) == set(range(1, 69))
     assert not set(HAZARDS) & set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("number", ELSEWHERE)
+def test_where_a_hazard_is_said_to_be_it_is(number: int) -> None:
+    file, _, function = ELSEWHERE[number].test.partition("::")
+    assert f"def {function}(" in (ROOT / file).read_text()
+
+
+def test_a_row_that_no_seed_reaches_fails_a_long_run(capsys: pytest.CaptureFixture[str]) -> None:
+    sums = Sums()
+    sums.seeds = RARE - 1
+    assert sums.report(1.0, 1) == 0
+    sums.seeds = RARE
+    assert sums.report(1.0, 1) == 1
+    assert "FAILED → DEAD_LETTER" in capsys.readouterr().out

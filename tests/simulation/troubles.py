@@ -34,7 +34,9 @@ BOOKED = frozenset({"manual_deposit", "manual_order", "wrong_balance"})
 LASTS_S = (5.0, 90.0)
 LONG_S = (90.0, 400.0)
 REFUSALS = 9
-DARK_SHARE = 0.06
+DARK_SHARE = 0.15
+MONEY = frozenset({"KRW", "USD", "USDT"})
+"""What has a price without any book."""
 DARK_S = (90.0, 200.0)
 IMPATIENCE = 0.2
 """How often a person asks for something while a cycle waits for its next try."""
@@ -173,18 +175,19 @@ class Troubles:
 
     def committed(self, views: Sequence[CycleView]) -> None:
         """Everything dies and no book is read while a cycle settles: nothing has a price."""
-        settling = any(v.cycle.state is CycleState.REBALANCE_TRADE_COMPLETED for v in views)
+        settling = any(
+            view.cycle.state is CycleState.REBALANCE_TRADE_COMPLETED
+            and any(each.asset not in MONEY for each in view.net)
+            for view in views
+        )
         if self._darkens and settling and self.story.has_troubles:
             self._darkens = False
             until = asyncio.get_running_loop().time() + self.random.uniform(*DARK_S)
             for venue in self.story.theatre.venues:
                 self.story.theatre.silent_until[venue] = until
-            asyncio.get_running_loop().call_soon(self._fall)
+            for instance in self.story.instances.values():
+                instance.process.kill()
             self._met("dark")
-
-    def _fall(self) -> None:
-        for instance in self.story.instances.values():
-            instance.process.kill()
 
     # ---- people ------------------------------------------------------------
 

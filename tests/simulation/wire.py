@@ -44,6 +44,8 @@ class Wire:
         self.theatre = theatre
         self.chaos = chaos
         self.valid_until: dict[str, int] = {}
+        self.legs: dict[str, str] = {}
+        """Of each of them, what is said before what it meets."""
         self.withdrawn_until: dict[Venue, int] = {}
         self.banned_until: dict[Venue, float] = {}
         self.asked = 0
@@ -77,8 +79,13 @@ class Wire:
             reply = part.dialect.http(request)
         chaos.note(round(now, 6), who, venue.value, request.method, request.path, reply.status)
         if changes and chaos.happens("error_after", who):
+            chaos.met[f"{self.leg(request)}error_after"] += 1
             return part.dialect.limited(request, 502)
         return reply
+
+    def leg(self, request: Request) -> str:
+        body = request.body.decode(errors="replace") + request.query
+        return next((leg for name, leg in self.legs.items() if leg and name in body), "")
 
     def is_late(self, venue: Venue, request: Request) -> bool:
         """What a venue without deadlines would still take, and the network does not keep."""
@@ -114,17 +121,18 @@ class Line:
         process, loop = self._process, asyncio.get_running_loop()
         parts = urlsplit(url)
         venue = Venue((parts.hostname or "").partition(".")[0])
-        await process.gate("ask" if method == "GET" else "send")
-        if leaving is not None:
-            leaving()
         named = {name.lower(): value for name, value in (headers or {}).items()}
         request = Request(method, parts.path, parts.query, {"host": parts.netloc, **named}, body)
+        leg = "" if method == "GET" else self._wire.leg(request)
+        await process.gate("ask" if method == "GET" else f"{leg}send")
+        if leaving is not None:
+            leaving()
         sent_ns = process.at_ns()
         answer: asyncio.Future[Reply] = loop.create_future()
         acts = Counter({(process.name, venue): int(method != "GET")})
         self._wire.under_way += acts
         self._leave(venue, request, answer)
-        await process.gate("asked" if method == "GET" else "sent")
+        await process.gate("asked" if method == "GET" else f"{leg}sent")
         try:
             async with asyncio.timeout(PATIENCE_S):
                 reply = await answer
@@ -149,6 +157,7 @@ class Line:
         there_s = self._random.uniform(*LATENCY_S)
         if request.method != "GET" and chaos.happens("late", who):
             there_s = self._random.uniform(*LATE_S)
+            chaos.met[f"{self._wire.leg(request)}late"] += 1
         back_s = self._random.uniform(*LATENCY_S)
         is_lost = chaos.happens("answer_lost", who)
         if is_lost and act:
