@@ -1,4 +1,8 @@
-"""Killer: kill -9 while an intent is SENT or a transfer in flight, again and again; then audit."""
+"""Killer: kill -9 while an intent is SENT or a transfer in flight, again and again; then audit.
+
+Between kills the drill is steered to the venue that was hit in the fewest places; in long runs a
+process is also stopped in the middle of a send, until another one has taken its leases.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ from tests.browser.service import REPOSITORY
 from tests.live.world import VENUES, Simulator, simulating
 from tests.torture.audit import audit
 from tests.torture.proxy import Proxies, Toxic, proxying
-from tests.torture.stage import SETTINGS, Kimp
+from tests.torture.stage import LOOK_S, SETTINGS, Kimp
 from tests.torture.truth import told_by, truth_of
 from tests.torture.watch import PLACES, SENT, Cell, Intent, Watch, watching
 
@@ -28,8 +32,17 @@ WIRE = Toxic(delay_s=0.02, jitter_s=0.08)
 """Between kimp and a venue: so that a kill finds requests on their way there and back."""
 LIFE_S = (0.2, 6.0)
 """So long kimp lives before the hunt for it begins."""
-RARE_S = 8.0
+RARE_S = 15.0
 """So long a kill waits for what no kill has hit yet."""
+DEAR_BPS = 20.0
+"""What venues are said to take that are not wanted now."""
+SPARED_BPS = 400.0
+PAUSE_EVERY = 10
+"""Kills between two pauses."""
+LEASE_S = 5.0
+TAKEN_S_MAX = 120.0
+AWAKE_S = 5.0
+"""So long a process that was stopped is left alone with what it believed to be its own."""
 HIT_S_MAX = 120.0
 QUIET_S_MAX = 420.0
 """Coinbase alone takes 130 s until an absence is proved, and more on a slow machine."""
@@ -40,8 +53,8 @@ EVERYTHING: dict[str, object] = {
     "trading.min_net_bps": -25.0,
     "trading.cycles_max": 16,
     "trading.size_krw": 300_000.0,
-    "fees.coinbase.taker_bps": 0.0,
-    "fees.gate.taker_bps": 0.0,
+    "cycle.lease_s": LEASE_S,
+    **{f"fees.{venue}.taker_bps": 0.0 for venue in VENUES},
 }
 """No venue is too dear to be part of it: what it truly takes is not what was planned with."""
 
@@ -63,6 +76,16 @@ class Report:
     violations: list[str] = field(default_factory=list)
     kept: Path | None = None
     """Logs and database of a run that went wrong."""
+
+    @property
+    def rarest(self) -> str:
+        """The venue that was hit in the fewest places, there the fewest times."""
+
+        def hits(venue: str) -> tuple[int, int]:
+            counts = [self.hits[venue, place] for place in PLACES]
+            return sum(map(bool, counts)), sum(counts)
+
+        return min(VENUES, key=hits)
 
     @property
     def missed(self) -> list[str]:
@@ -87,6 +110,7 @@ class Report:
         cycles = ", ".join(f"{count} {end}" for end, count in sorted(self.ended.items()))
         yield (
             f"{self.database}: {self.kills} kills with {self.sent} intents unanswered, "
+            f"{self.pauses} pauses, "
             f"{self.orders} orders, {self.withdrawals} withdrawals, "
             f"{self.ended.total()} cycles ({cycles}), {len(self.violations)} violations"
         )
@@ -99,10 +123,13 @@ def torture(
     told: Callable[[str], None] = print,
     *,
     instances: int = 1,
+    cycles: int = 16,
+    spared: frozenset[str] = frozenset(),
 ) -> Report:
     """Kimp in its own process, killed so often; nine venues in another, which live on.
 
     instances: of kimp, on one database; one of them dies at a time and the others take over.
+    cycles: at most open at a time. spared: venues that are too dear to trade at.
     """
     report = Report(database)
     chance = random.Random(seed)
@@ -119,14 +146,20 @@ def torture(
         first = kimps[0]
         first.start()
         first.reconciled()
-        first.set_up(EVERYTHING)
+        first.set_up({**EVERYTHING, "trading.cycles_max": cycles})
         first.name_fees()
         for kimp in kimps[1:]:
             kimp.start()
             kimp.reconciled()
         watch = stack.enter_context(watching(url))
         for number in range(1, kills + 1):
+            first.set_up(favouring(report.rarest, spared))
             time.sleep(chance.uniform(*LIFE_S))
+            if number % PAUSE_EVERY == 0:
+                other = Kimp(folder / "other", world, database=url, urls=urls)
+                stack.callback(other.kill)
+                pause_once(first, other, watch, report)
+                told(f"  pause {report.pauses}")
             kill_once(kimps, chance.randrange(instances), watch, report)
             told(f"  kill {number}: {report.restarts_s[-1]:.1f} s until reconciled")
         report.left = first.quiet(QUIET_S_MAX)
@@ -136,10 +169,12 @@ def torture(
 
 
 def kill_once(kimps: Sequence[Kimp], victim: int, watch: Watch, report: Report) -> None:
-    """At the worst moment that comes: first what has not been hit yet, then whatever is open."""
-    found = _hunted(kimps, watch, lambda rows: _is_new(rows, report), RARE_S)
+    """At the worst moment that comes: what has not been hit yet first; every other time only
+    while an intent is SENT, else a transfer on its way will do."""
+    worst: Callable[[list[Intent]], bool] = _is_hit if report.kills % 2 else _is_sent
+    found = _hunted(kimps, watch, lambda rows: worst(rows) and _is_new(rows, report), RARE_S)
     if found is None:
-        found = _hunted(kimps, watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
+        found = _hunted(kimps, watch, worst, HIT_S_MAX)
     kimp = kimps[victim]
     assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
     kimp.kill()
@@ -153,12 +188,34 @@ def kill_once(kimps: Sequence[Kimp], victim: int, watch: Watch, report: Report) 
     report.recoveries_s.append(recovery_s)
 
 
-def pause_once(kimp: Kimp, watch: Watch, report: Report, seconds: float) -> None:
-    """A machine that sleeps in the middle of a send (H16)."""
-    found = _hunted([kimp], watch, lambda rows: any(one.is_hit for one in rows), HIT_S_MAX)
-    assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
-    time.sleep(seconds)
+def favouring(venue: str, spared: frozenset[str]) -> dict[str, object]:
+    """Settings by which what is open next is likely to begin or end at this venue."""
+    bps = dict.fromkeys(VENUES, DEAR_BPS) | {venue: 0.0} | dict.fromkeys(spared, SPARED_BPS)
+    return {f"fees.{each}.taker_bps": bps[each] for each in VENUES}
+
+
+def pause_once(kimp: Kimp, other: Kimp, watch: Watch, report: Report) -> None:
+    """A machine that sleeps in the middle of a send (H16): another one takes over what it had,
+    then it wakes and believes that nothing has happened. The audit tells whether it sent."""
+    latest_s = time.monotonic() + HIT_S_MAX
+    while True:
+        found = _hunted([kimp], watch, _is_sent, HIT_S_MAX)
+        assert found is not None, f"nothing was ever under way:\n{kimp.tail()}"
+        if watch.is_free():
+            break
+        kimp.signal(signal.SIGCONT)
+        assert time.monotonic() < latest_s, "its file was never free"
+    before = watch.owners()
+    other.start()
+    other.reconciled()
+    latest_s = time.monotonic() + TAKEN_S_MAX
+    while any(watch.owners().get(what) == owner for what, owner in before.items()):
+        assert time.monotonic() < latest_s, f"nobody took over:\n{other.tail()}"
+        time.sleep(LOOK_S)
     kimp.signal(signal.SIGCONT)
+    time.sleep(AWAKE_S)
+    assert kimp.engine() is not None, f"it did not wake:\n{kimp.tail()}"
+    other.kill()
     report.pauses += 1
 
 
@@ -207,6 +264,14 @@ def _all(kimps: Sequence[Kimp], what: signal.Signals) -> None:
     for kimp in kimps:
         if kimp.process is not None:
             kimp.signal(what)
+
+
+def _is_hit(rows: list[Intent]) -> bool:
+    return any(one.is_hit for one in rows)
+
+
+def _is_sent(rows: list[Intent]) -> bool:
+    return any(one.state in SENT for one in rows)
 
 
 def _is_new(rows: list[Intent], report: Report) -> bool:

@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from app.ledger.engines import driver_url
-from app.ledger.trading_tables import intent
+from app.ledger.trading_tables import arbitrage_cycles, intent, lease
 
 LOOK_S = 0.003
+FREE_MS = 100
 SENT = frozenset({"SENT", "UNKNOWN"})
 FLYING = SENT | {"ACCEPTED", "AWAITING_VENUE", "ON_CHAIN", "HELD"}
 HOMEWARD = frozenset({"REBALANCE", "COMPENSATION"})
@@ -65,6 +66,11 @@ _UNDER_WAY = sa.select(
 )  # fmt: skip
 
 
+_OPEN_CYCLES = sa.select(arbitrage_cycles.c.id, arbitrage_cycles.c.owner).where(
+    arbitrage_cycles.c.mode == "drill", arbitrage_cycles.c.closed_at_ns.is_(None)
+)
+
+
 class Watch:
     """Of one database, whatever becomes of the processes that write to it."""
 
@@ -81,6 +87,14 @@ class Watch:
     def under_way(self) -> list[Intent]:
         return self._runner.run(self._once())
 
+    def owners(self) -> dict[str, str]:
+        """Of the venues' leases and of the open cycles that have one."""
+        return self._runner.run(self._owned())
+
+    def is_free(self) -> bool:
+        """Whether others may write: a file stays locked while its writer stands still."""
+        return self._runner.run(self._free())
+
     def hunt(
         self,
         stop: Callable[[], None],
@@ -95,6 +109,25 @@ class Watch:
     async def _once(self) -> list[Intent]:
         async with self._engine.connect() as conn:
             return [_intent(row) for row in await conn.execute(_UNDER_WAY)]
+
+    async def _free(self) -> bool:
+        if self._engine.dialect.name != "sqlite":
+            return True
+        async with self._engine.connect() as conn:
+            try:
+                await conn.exec_driver_sql(f"PRAGMA busy_timeout={FREE_MS}")
+                await conn.exec_driver_sql("BEGIN IMMEDIATE")
+                await conn.exec_driver_sql("ROLLBACK")
+            except SQLAlchemyError:
+                return False
+            return True
+
+    async def _owned(self) -> dict[str, str]:
+        async with self._engine.connect() as conn:
+            leases = await conn.execute(sa.select(lease.c.name, lease.c.owner))
+            cycles = await conn.execute(_OPEN_CYCLES)
+            held = {name: owner for name, owner in leases if ":venue:" in name}
+            return held | {name: owner for name, owner in cycles if owner is not None}
 
     async def _hunt(
         self,
