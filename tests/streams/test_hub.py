@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -75,8 +76,36 @@ async def test_rate_zero_gets_every_update() -> None:
 
     with hub.listening(client(wire, hz=0)):
         await publish_every(hub, 0.001, 500)
+        await asyncio.sleep(1)
 
     assert numbers(wire) == list(range(500))
+
+
+class Slow(Recorder):
+    """Every write to it costs the loop some time."""
+
+    def write(self, data: bytes, /) -> None:
+        super().write(data)
+        time.sleep(0.002)
+
+
+@in_jumping_time
+async def test_what_happens_while_writing_is_slow_leaves_together_and_whole() -> None:
+    hub, wire, late = Hub(), Slow(), Recorder()
+
+    with hub.listening(client(wire, hz=0)):
+        for number in range(10):
+            hub.publish("backtests", {"b-1": {"n": number}})
+        assert numbers(wire) == [0]
+        with hub.listening(client(late, hz=0, session="late")):
+            assert numbers(wire) == list(range(10))
+            assert numbers(late) == [9]
+            hub.publish("backtests", {"b-1": {"n": 10}})
+            await asyncio.sleep(1)
+
+    assert numbers(wire) == list(range(11))
+    assert numbers(late) == [9, 10]
+    assert len(wire.frames) == 4
 
 
 @in_jumping_time

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from app.runtime.streams import framing
@@ -12,6 +13,9 @@ from app.runtime.streams.clients import Client, Feed, Group, Topics
 # A beat may come early by this part of its period if those before it came late. What is published
 # as regularly as it is sent would otherwise wait, for ever, as long as it was once late.
 EARLY = 0.9
+# Who wants every change gets it at once, unless writing the last ones took long: then the loop does
+# something else for this many times as long, and what happened meanwhile leaves in one write.
+REST = 1.0
 
 
 class Lane:
@@ -19,6 +23,7 @@ class Lane:
 
     The first change after a quiet time leaves at once (at the end of this turn of the loop), so
     that a slow rate costs no delay where little happens; what follows waits for the next beat.
+    With every change nothing is left out, however many leave together.
     `send(group, frame)` writes one frame to all clients of one group, which share a feed.
     """
 
@@ -28,6 +33,9 @@ class Lane:
         self._period_s = 1.0 / hz if hz else 0.0
         self._send = send
         self._changes: dict[str, Changes] = {}
+        self._events: list[tuple[str, bytes]] = []
+        """Of hz=0: (topic, every change of it) in order."""
+        self._rested_s = 0.0
         self._regions: dict[str, dict[str, None]] = {}
         self._beat: asyncio.TimerHandle | None = None
         self._next_s = 0.0
@@ -38,6 +46,8 @@ class Lane:
         return topic in self._followed
 
     def join(self, client: Client) -> None:
+        """It has the whole state: what the others still wait for is in it."""
+        self._pour()
         self._groups.setdefault((client.feed, client.chunked), {})[client] = client.ways
         self._note_followed()
 
@@ -57,17 +67,46 @@ class Lane:
 
     def add_changes(self, topic: str, changes: Changes) -> None:
         """The newest value of an item wins; a removal is a value too."""
-        self._changes.setdefault(topic, {}).update(changes)
-        self._wake()
+        if self._period_s:
+            self._changes.setdefault(topic, {}).update(changes)
+            self._wake()
+        elif topic in self._followed:
+            self._events.append((topic, self._board.delta(topic, changes)))
+            self._hurry()
 
     def add_region(self, page: str, region: str) -> None:
         self._regions.setdefault(page, {})[region] = None
         self._wake()
 
+    def _hurry(self) -> None:
+        if self._beat is not None:
+            return
+        wait_s = self._rested_s - time.perf_counter()
+        if wait_s > 0.0:
+            self._beat = asyncio.get_running_loop().call_later(wait_s, self._on_rested)
+        else:
+            self._pour()
+
+    def _on_rested(self) -> None:
+        self._beat = None
+        self._pour()
+
+    def _pour(self) -> None:
+        """Every change since the last time, in one write for each client."""
+        if not self._events:
+            return
+        began_s = time.perf_counter()
+        events, self._events = self._events, []
+        for (feed, chunked), group in self._groups.items():
+            assert isinstance(feed, Topics)
+            body = b"".join([event for topic, event in events if topic in feed.names])
+            if body:
+                self._send(group, framing.chunk(body) if chunked else body)
+        ended_s = time.perf_counter()
+        self._rested_s = ended_s + REST * (ended_s - began_s)
+
     def _wake(self) -> None:
-        if not self._period_s:
-            self._flush()
-        elif self._beat is None:
+        if self._beat is None:
             loop = asyncio.get_running_loop()
             due_s = self._next_s - EARLY * self._period_s
             self._beat = loop.call_at(max(loop.time(), due_s), self._on_beat)
