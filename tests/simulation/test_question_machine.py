@@ -30,6 +30,7 @@ from tests.runtime.trading.rows import SECOND, T0, order, report, transfer
 ABSENT = frozenset({OrderState.NOT_PLACED, TransferState.NOT_PLACED})
 LAG_S = 2.9
 """At most: shorter than the margin of the rule, which is what the margin is for."""
+LATE_S = 30.0
 PATIENCE = 200
 
 
@@ -47,9 +48,9 @@ class Questions(RuleBasedStateMachine):
         is_order=st.booleans(),
         ids=st.sampled_from(IdClass),
         finds_ended=st.booleans(),
-        fate=st.sampled_from(("at once", "late", "lost", "burned")),
-        delay_s=st.floats(0.0, 5.5),
-        lag_s=st.floats(0.0, LAG_S),
+        fate=st.sampled_from(("late", "late", "late", "at once", "lost", "burned")),
+        delay_s=st.sampled_from((5.5, 4.9, 3.0, 0.5)),
+        lag_s=st.sampled_from((LAG_S, 1.0, 0.0)),
     )
     def send(
         self, is_order: bool, ids: IdClass, finds_ended: bool, fate: str, delay_s: float,
@@ -69,7 +70,7 @@ class Questions(RuleBasedStateMachine):
 
     # ---- what happens ----------------------------------------------------------------------------
 
-    @rule(seconds=st.floats(0.0, 20.0))
+    @rule(seconds=st.sampled_from((0.3, 2.0, 5.0, 20.0)))
     def time_passes(self, seconds: float) -> None:
         self.now_s += seconds
 
@@ -77,11 +78,16 @@ class Questions(RuleBasedStateMachine):
     def the_venue_goes_away_or_comes_back(self) -> None:
         self.is_away = not self.is_away
 
-    @rule(there_s=st.floats(0.0, 4.0), back_s=st.floats(0.0, 10.0))
-    def next_is_done(self, there_s: float, back_s: float) -> None:
-        self._turn(there_s, back_s)
+    @rule(
+        there_s=st.sampled_from((0.05, 0.5, 4.0)),
+        back_s=st.sampled_from((0.05, 2.0, 10.0)),
+        times=st.integers(1, 6),
+    )
+    def what_is_next_is_done(self, there_s: float, back_s: float, times: int) -> None:
+        for _ in range(times):
+            self._turn(there_s, back_s)
 
-    @precondition(lambda self: self.accepted_s is not None and self.accepted_s <= self.now_s)
+    @precondition(lambda self: self.accepted_s is not None and self.now_s > LATE_S)
     @rule()
     def the_answer_comes_after_all(self) -> None:
         """On the stream, or from who sent it and was thought dead."""
@@ -178,8 +184,8 @@ def _resolved(item: Order | Transfer, state: OrderState | TransferState) -> Orde
 
 TestQuestions = Questions.TestCase
 TestQuestions.settings = settings(
-    max_examples=60,
-    stateful_step_count=25,
+    max_examples=150,
+    stateful_step_count=12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
