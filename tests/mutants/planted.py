@@ -42,8 +42,16 @@ BUGS = (
         "what is found in SENT is sent",
         "R2",
         LEDGER + "sending.py",
-        "    if row.state != OrderState.PLANNED:\n        return NOT_PLANNED\n    if cycle",
-        "    if cycle",
+        "    if seen is None or seen.state != OrderState.PLANNED:\n"
+        "        return NOT_PLANNED\n"
+        "    cycle = cycles.lock(conn, mode, seen.cycle_id)\n"
+        "    row = intent_rows.locked(conn, mode, client_id, kind)\n"
+        "    if row.state != OrderState.PLANNED:\n",
+        "    if seen is None:\n"
+        "        return NOT_PLANNED\n"
+        "    cycle = cycles.lock(conn, mode, seen.cycle_id)\n"
+        "    row = intent_rows.locked(conn, mode, client_id, kind)\n"
+        "    if row.is_over:\n",
     ),
     Bug(
         "the kill switch is not read by the one who sends",
