@@ -54,9 +54,8 @@ EVERYTHING: dict[str, object] = {
     "trading.cycles_max": 16,
     "trading.size_krw": 300_000.0,
     "cycle.lease_s": LEASE_S,
-    **{f"fees.{venue}.taker_bps": 0.0 for venue in VENUES},
 }
-"""No venue is too dear to be part of it: what it truly takes is not what was planned with."""
+"""What venues take is not what is planned with: none is too dear to be part of it."""
 
 
 @dataclass
@@ -146,7 +145,8 @@ def torture(
         first = kimps[0]
         first.start()
         first.reconciled()
-        first.set_up({**EVERYTHING, "trading.cycles_max": cycles})
+        few = {"trading.cycles_max": cycles}
+        first.set_up({**favouring(report.rarest, spared), **EVERYTHING, **few})
         first.name_fees()
         for kimp in kimps[1:]:
             kimp.start()

@@ -25,7 +25,11 @@ TOXICS = {
 SICK_S = 3.0
 LINES_MAX = 3
 """Of venues that are sick at the same time."""
-BUSY: dict[str, object] = {**EVERYTHING, "trading.cycles_max": 8}
+BUSY: dict[str, object] = {
+    **EVERYTHING,
+    "trading.cycles_max": 8,
+    **{f"fees.{venue}.taker_bps": 0.0 for venue in VENUES},
+}
 SLOWEST = frozenset({"coinbase"})
 """An order of which nothing is heard is proved absent there after 130 s: for long runs only."""
 
