@@ -10,9 +10,10 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain.problems import FieldError, Problem
 from app.domain.trading import TradingState
+from app.domain.venues import Venue
 from app.routers.render import look, render
 from app.routers.trading.asking import way_back, whole_number
-from app.routers.trading.risk import risk
+from app.routers.trading.risk import OUTAGE_S, risk
 from app.runtime.desk import desk
 from app.security.guard import page
 from app.security.principal import Principal
@@ -41,6 +42,25 @@ async def set_state(request: Request, principal: Person) -> Response:
     reason = str(form.get("reason", ""))[:400]
     await trading.set_state(TradingState(word), by=principal.name, reason=reason)
     return RedirectResponse(way_back(form, "/risk"), 303)
+
+
+@router.post("/risk/outage")
+async def outage(request: Request) -> Response:
+    """A venue of the demo goes into maintenance, or comes back; of no other market."""
+    form, outages = await request.form(), desk(request).market.outages
+    word = str(form.get("venue", ""))
+    if outages is None:
+        raise Problem("not_found")
+    if word not in set(Venue):
+        raise Problem("invalid_fields", errors=(FieldError(column="venue", value=word[:40]),))
+    if "end" in form:
+        await outages.end(Venue(word))
+    elif whole_number(form, "seconds") not in OUTAGE_S:
+        expected = " | ".join(map(str, OUTAGE_S))
+        raise Problem("invalid_fields", errors=(FieldError(column="seconds", expected=expected),))
+    else:
+        await outages.begin(Venue(word), whole_number(form, "seconds"))
+    return RedirectResponse("/risk#rehearsal", 303)
 
 
 @router.get("/risk/kill")

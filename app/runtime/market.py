@@ -46,6 +46,7 @@ from app.runtime import collector
 from app.runtime.feeds.demo import CannotStart, Demo, told_key
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.feeds import Feeds
+from app.runtime.feeds.outages import Outages
 from app.runtime.latency import Latency
 from app.runtime.market_rows import SignalCounts
 from app.runtime.policy import Policies
@@ -181,6 +182,11 @@ class Market:
         if self.outside.feeds is not None:
             raise Problem("feeds_fixed", values={"feeds": self.outside.feeds})
         await self.policies.put_feeds(feeds, by=by)
+
+    @property
+    def outages(self) -> Outages | None:
+        """What may be shut on purpose: venues of the demo, no others."""
+        return self._run.demo.outages if self._run is not None and self._run.demo else None
 
     async def _setting_changed(self, key: str) -> None:
         """Somebody changed a setting, here or through the API."""

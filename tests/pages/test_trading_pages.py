@@ -267,3 +267,14 @@ async def test_a_stranger_sees_no_page_of_trading(tmp_path: Path) -> None:
             ), path  # fmt: skip
         posted = await visitor.post(f"/cycles/{DEAD}/close", data={"version": "1"})
     assert posted.status_code in {303, 403}
+
+
+async def test_only_venues_of_the_demo_can_be_shut(tmp_path: Path) -> None:
+    async with told(tmp_path) as (_, client):
+        page = (await client.get("/risk")).text
+        token = re.search(r'name="csrf" value="([^"]*)"', page)
+        assert token is not None
+        body = {"csrf": token[1], "venue": "upbit", "seconds": "60"}
+        answer = await client.post("/risk/outage", data=body)
+    assert 'id="rehearsal"' not in page
+    assert answer.status_code == 404

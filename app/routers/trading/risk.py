@@ -36,6 +36,12 @@ SETTINGS: dict[str, str] = {
 }
 
 
+OUTAGE_S = (60, 180, 600)
+"""For how long a venue of the demo may be shut."""
+# As many cycles as are allowed is how it works, not a fault.
+FULL_IS_NORMAL = ("CYCLES", "CYCLES_PER_BASE")
+
+
 @dataclass(frozen=True, slots=True)
 class Breaker:
     """left_s None: closed, or until a person acts (forever)."""
@@ -57,7 +63,10 @@ async def risk(here: Desk, _: Mapping[str, str], __: str = "") -> dict[str, Any]
         "breakers": tuple(breaker(row, now_ns) for row in here.trading.breakers()),
         "changes": changes,
         "setting_of": SETTINGS,
+        "full_is_normal": FULL_IS_NORMAL,
         "policy": here.trading.policies.now,
+        "outages": None if here.market.outages is None else here.market.outages.now(),
+        "outage_s": OUTAGE_S,
         "feeds_now": here.feeds,
         "mode": here.mode,
     }

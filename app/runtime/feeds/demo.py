@@ -21,6 +21,7 @@ from app.net.egress import Egress
 from app.net.http import Http, Unanswered
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.limits import DEMO_READY_S, DEMO_RESTART_S, DEMO_STOP_S
+from app.runtime.feeds.outages import Outages
 
 log = structlog.get_logger("kimp.demo")
 
@@ -92,6 +93,7 @@ class Demo:
         self.keys: Mapping[Venue, Keys] = drill_keys()
         fx_port = first + len(Venue)
         self.fx_urls = tuple(_on(fx_port, url) for url in (fx.URLS[0], fx.URLS[-1]))
+        self.outages = Outages(self.endpoints)
         self._process = process
         self._first = first
         self._words = words
@@ -115,12 +117,14 @@ class Demo:
     async def stop(self) -> None:
         self._watching.cancel()
         await asyncio.gather(self._watching, return_exceptions=True)
+        await self.outages.stop()
         await _end(self._process)
 
     async def _kept_up(self) -> None:
         while True:
             status = await self._process.wait()
             log.error("demo_market_died", status=status)
+            self.outages.forget()
             self._tell("died")
             await _end(self._process)
             while True:

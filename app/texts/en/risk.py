@@ -32,6 +32,16 @@ TEXTS: dict[str, str] = {
     "breaker.rests": "rests {s}",
     "breaker.person": "until a person acts",
     "breakers.none": "No engine decides now.",
+    "outage": "Rehearse a failure",
+    "outage.small": "venues of the demo market only",
+    "outage.for": "For",
+    "outage.begin": "Shut for maintenance",
+    "outage.until": "shut until {at}",
+    "outage.end": "Open again",
+    "outage.note": (
+        "Cycles with money there wait for their retries and end as dead letters. "
+        "To see it soon, set the waits to some seconds in Settings:"
+    ),
     "changes": "Changes",
     "changes.small": "who, when, why",
     "changes.none": "Nothing was changed yet.",

@@ -1,7 +1,7 @@
 """Korean: trading state, limits, breakers."""
 
 TEXTS: dict[str, str] = {
-    "state.small": "시작과 전송",
+    "state.small": "새 사이클과 주문 전송",
     "state.since": "{at}부터, {by}",
     "state.release": "정지를 누르면 긴급정지가 풀립니다.",
     "breach": "불변 조건이 깨졌습니다:",
@@ -26,12 +26,22 @@ TEXTS: dict[str, str] = {
     "none": "지금 판단하는 엔진이 없습니다.",
     "none.detail": "한도는 시세가 돌 때 잽니다.",
     "breakers": "차단기",
-    "breakers.small": "잘못된 뒤의 휴식",
+    "breakers.small": "이상이 있으면 쉬어 갑니다",
     "col.breaker": "차단기",
     "breaker.closed": "정상",
     "breaker.rests": "{s} 쉼",
     "breaker.person": "사람이 풀 때까지",
     "breakers.none": "지금 판단하는 엔진이 없습니다.",
+    "outage": "고장 연습",
+    "outage.small": "데모 시장의 거래소만",
+    "outage.for": "기간",
+    "outage.begin": "점검으로 닫기",
+    "outage.until": "{at}까지 점검 중",
+    "outage.end": "다시 열기",
+    "outage.note": (
+        "그 거래소에 자금이 있는 사이클은 재시도를 기다리다가 데드레터가 됩니다. "
+        "빨리 보려면 설정에서 기다리는 시간을 몇 초로 줄이십시오:"
+    ),
     "changes": "변경 기록",
     "changes.small": "누가, 언제, 왜",
     "changes.none": "아직 바뀐 것이 없습니다.",
@@ -41,7 +51,7 @@ TEXTS: dict[str, str] = {
     "action.arm": "무장",
     "action.disarm": "무장 해제",
     "action.restart": "재시작",
-    "action.capital": "자본",
+    "action.capital": "시작 자본",
     "kill.ask": "모든 전송을 지금 멈출까요?",
     "kill.what": (
         "이 뒤로 주문도 출금도 나가지 않습니다. 취소와 조회는 계속합니다. 실거래 무장이 풀리고 "
@@ -59,13 +69,13 @@ TEXTS: dict[str, str] = {
     "limit.LOSSES_IN_ROW": "연속 손실",
     "limit.FLASH_CRASH": "급변",
     "limit.SPREAD_WIDE": "호가 간격",
-    "limit.SPREAD_ANOMALY": "이상 간격",
-    "limit.TOO_GOOD": "지나치게 좋음",
-    "limit.NET_BELOW_MIN": "최소 순",
-    "limit.SIZE_MIN": "최소 크기",
-    "limit.SIZE_MAX": "사이클 크기",
+    "limit.SPREAD_ANOMALY": "호가 간격 이상치",
+    "limit.TOO_GOOD": "지나치게 높은 수익",
+    "limit.NET_BELOW_MIN": "최소 순이익",
+    "limit.SIZE_MIN": "사이클 최소 금액",
+    "limit.SIZE_MAX": "사이클 최대 금액",
     "limit.STALE_BOOK": "호가 나이",
     "limit.STALE_RATE": "환율 나이",
     "limit.WALLET_UNKNOWN": "입출금 상태 나이",
-    "limit.INSUFFICIENT": "쓸 잔고",
+    "limit.INSUFFICIENT": "가용 잔고",
 }
