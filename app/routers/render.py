@@ -163,8 +163,8 @@ def address_with(path: str, asked: Mapping[str, str], **changes: object) -> str:
 
 def _by_language(write: Callable[..., str]) -> Callable[..., str]:
     @pass_context
-    def filtered(context: Context, value: float | None, **options: bool) -> str:
-        return write(context["viewer"].lang, value, **options)
+    def filtered(context: Context, value: Any, *more: str, **options: bool) -> str:
+        return write(context["viewer"].lang, value, *more, **options)
 
     return filtered
 
@@ -199,14 +199,14 @@ def _environment() -> Environment:
         "direction",
         "exact",
         "amount",
-        "compact",
+        "chain",
         "paid",
     )
     made.filters.update({name: getattr(formats, name) for name in (*plain, "iso")})
     made.filters["browser"] = browser
-    for name in ("won_short", "age", "duration", "timeframe"):
+    for name in ("won_short", "compact", "age", "duration", "timeframe"):
         made.filters[name] = _by_language(getattr(formats, name))
-    for name in ("day", "moment", "second", "clock"):
+    for name in ("day", "moment", "second", "dated", "clock"):
         made.filters[name] = _by_zone(getattr(formats, name))
         made.filters[f"utc_{name}"] = partial(getattr(formats, name), zone_name="UTC")
     made.globals.update(

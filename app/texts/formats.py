@@ -218,6 +218,11 @@ def second(ns: int | None, zone_name: str) -> str:
     return NONE if ns is None else at(ns, zone_name).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def dated(ns: int | None, zone_name: str) -> str:
+    """In lists that go back over days: 11-19 14:23:06"""
+    return NONE if ns is None else at(ns, zone_name).strftime("%m-%d %H:%M:%S")
+
+
 def clock(ns: int | None, zone_name: str, *, millis: bool = False) -> str:
     """14:23:06, with milliseconds 14:23:06.412"""
     if ns is None:
@@ -263,16 +268,22 @@ def amount(value: Decimal | None, asset: str, *, signed: bool = False) -> str:
     return written if digits <= 2 else written.rstrip("0").rstrip(".")
 
 
-def compact(value: Decimal, asset: str) -> str:
+def compact(lang: str, value: Decimal, asset: str) -> str:
     """An amount in a narrow column, its whole in the title: 50,709, 3.701, 1.29 M, < 0.001."""
     size = float(abs(value))
     if size >= 1e6:
-        return number(float(value) / 1e6, 2) + " M"
+        return won_short(lang, float(value))
     if asset in WHOLE or size >= 1_000:
         return number(float(value), 0)
     if size < 0.001:
         return "< 0.001"
     return number(float(value), 1 if size >= 100 else 3)
+
+
+def chain(name: str) -> str:
+    """A network by its name among people: Internet Computer, SUI, BSC."""
+    words = name.split("_")
+    return " ".join(word if len(word) <= 3 else word.capitalize() for word in words)
 
 
 def paid(value: Decimal | None) -> str:

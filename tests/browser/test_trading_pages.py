@@ -140,9 +140,9 @@ async def test_rows_lead_to_the_reason_in_one_click(open_page: Open, traded: Ser
     page = await open_page("/cycles?tab=dead", at=traded)
     await page.click(f"#{DEAD} td:first-child")
     await expect(page).to_have_url(re.compile(rf"/cycles/{DEAD}$"))
-    await expect(page.locator("#top > .code[title]")).to_have_attribute(
-        "title", re.compile("way home")
-    )
+    why = page.locator("#top > .why")
+    await expect(why).to_contain_text("way home")
+    await expect(why).to_have_attribute("title", "NO_WAY_HOME")
     page = await open_page("/orders", at=traded)
     await page.click("#unsure a")
     await expect(page.locator("main")).to_contain_text("no clear answer")

@@ -21,7 +21,8 @@ from app.routers.render import Viewer, fragment
 from app.routers.trading import risk as risks
 from app.routers.trading import wallets
 from app.routers.trading.comparison import comparison
-from app.routers.trading.cycle import choices, context, intents, matrix, said
+from app.routers.trading.cycle import choices, context, intents, matrix
+from app.routers.trading.journal import said
 from app.routers.trading.lanes import lanes
 from app.routers.trading.masthead import Mast
 from app.routers.trading.records import Records
@@ -231,7 +232,7 @@ def test_the_worst_case_is_reckoned_from_what_it_holds(day: dict[str, Timeline])
     shown = context(day[DEAD], (), {}, prices, 150, NOW_NS)
     held = sum(place.value_krw for place in shown["places"])
     by = shown["by_code"]
-    assert by["close"].cost_krw == -held
+    assert by["close"].cost_krw == 0, "nothing is on its way"
     assert by["compensate"].cost_krw == -held * 150 / 10_000
     assert by["retry"].cost_krw == 0
 
@@ -253,7 +254,8 @@ def test_a_gauge_is_lit_from_seventy_percent_and_a_rest_counts_down() -> None:
         LimitRow("DRAWDOWN", 5.0, 5.0, "pct", 1.0, True, 1),
         LimitRow("NET_BELOW_MIN", None, 30.0, "bps", None, False, 25),
     )
-    html = fragment(EN, "risk.html", "limits", limits=rows, setting_of=risks.SETTINGS).decode()
+    known = {"setting_of": risks.SETTINGS, "full_is_normal": risks.FULL_IS_NORMAL}
+    html = fragment(EN, "risk.html", "limits", limits=rows, **known).decode()
     assert [html.count(f'class="{ink}" width="') for ink in ("f-cau", "f-flt")] == [1, 1]
     assert "5,000,000" in html
     assert "5.00 %" in html
@@ -363,7 +365,7 @@ def test_exact_amounts_lose_no_digit(value: Decimal) -> None:
 
 @given(st.decimals("0.00000001", 10**9, places=8, allow_nan=False))
 def test_compact_amounts_fit_a_narrow_column(value: Decimal) -> None:
-    assert len(formats.compact(value, "XRP")) <= 10
+    assert len(formats.compact("ko", value, "XRP")) <= 10
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ LEAST_WIDTH = 0.35
 MARGIN = 0.06
 STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1_800, 3_600, 7_200, 21_600, 86_400)
 MARKS_MAX = 7
+MARK_WIDTH, NOW_HALF = 8.0, 4.0
+"""Of the times under the axis: each begins at its mark, that of now stands around it."""
 STATE_INKS = {
     CycleState.FAILED: "f-cau mild",
     CycleState.AWAITING_RETRY: "f-cau mild",
@@ -124,7 +126,7 @@ def lanes(found: Timeline, records: Records, now_ns: int, say: Say) -> Lanes:
     for row in found.transfers:
         if row.transfer.signed_at_ns is not None:
             terms = row.transfer.terms
-            name = say("cycles.lane.transfer", asset=terms.asset, chain=terms.chain)
+            name = say("cycles.lane.transfer", asset=terms.asset, chain=formats.chain(terms.chain))
             rows.append(Lane("transfer", name, (_transfer(row.transfer, scale, records, now_ns),)))
     now = None if cycle.closed_at_ns is not None else scale.at(now_ns)
     span_s = (scale.end_ns - scale.start_ns) / SECOND_NS
@@ -226,6 +228,7 @@ def _marks(scale: Scale, now: float | None) -> tuple[tuple[float, int], ...]:
     found = []
     for at_ns in range(first, scale.end_ns, step_ns):
         x = scale.at(at_ns)
-        if x <= 92 and (now is None or abs(x - now) > 8):
+        free = now is None or x + MARK_WIDTH < now - NOW_HALF or x > now + NOW_HALF
+        if x <= 100 - MARK_WIDTH and free:
             found.append((x, at_ns))
     return tuple(found)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.domain.accounting import OrderRow, TransferRow, VenueEventRow
-from app.domain.orders import ORDER_ENDS, Evidence, Order, OrderState
+from app.domain.orders import Evidence, OrderState
 from app.domain.problems import Problem
 from app.domain.times import SECOND_NS
-from app.domain.transfers import TRANSFER_ENDS, Transfer, TransferState
+from app.domain.transfers import TransferState
 from app.domain.venues import Venue
 from app.ledger import trading_pages, trading_queries
 from app.ledger.queries import Connection
-from app.routers.trading.cycle import Intent
+from app.routers.trading.intents import Intent, intent
 from app.runtime.desk import Desk
 
 SHOWN = 50
+TURNS = 2
+"""So many kinds of questions take turns: withdrawals and deposits."""
 KINDS = ("orders", "transfers")
 STATES: dict[str, tuple[str, ...]] = {
     "orders": tuple(OrderState),
@@ -48,13 +50,13 @@ async def orders(here: Desk, asked: Mapping[str, str], _: str = "") -> dict[str,
             trading_queries.list_orders, here.mode, SHOWN, cursor,
             state=OrderState(state) if state else None, venue=venue, cycle_id=cycle_id,
         )  # fmt: skip
-        rows = [order_intent(row, now_ns) for row in found]
+        rows = [intent(row, now_ns) for row in found]
     else:
         moved, following = await here.db.read(
             trading_queries.list_transfers, here.mode, SHOWN, cursor,
             state=TransferState(state) if state else None, cycle_id=cycle_id,
         )  # fmt: skip
-        rows = [transfer_intent(row, now_ns) for row in moved]
+        rows = [intent(row, now_ns) for row in moved]
     unknown = await here.db.read(trading_queries.unknown_orders, here.mode)
     return {
         "kind": kind,
@@ -79,8 +81,8 @@ async def intent_of(here: Desk, public_id: str) -> dict[str, Any]:
         raise Problem("not_found")
     item, said = found
     now_ns = time.time_ns()
-    made = order_intent if isinstance(item, OrderRow) else transfer_intent
-    return {"each": made(item, now_ns), "said": said, "now_ns": now_ns}  # type: ignore[arg-type]
+    each = intent(item, now_ns)
+    return {"each": each, "asked": runs(each.item.evidence), "said": said}
 
 
 def _read_one(
@@ -97,20 +99,22 @@ def _read_one(
     return item, [row for row in said if row.client_id == inner.client_id]
 
 
-def order_intent(row: OrderRow, now_ns: int) -> Intent:
-    return Intent(row.id, row.order, took(row.order, now_ns))
+def runs(evidence: Sequence[Evidence]) -> list[tuple[Evidence, int]]:
+    """The last of each row of equal questions and answers, and how many there were.
+
+    Questions of two kinds that take turns are two such rows.
+    """
+    found: list[tuple[Evidence, int]] = []
+    for each in evidence:
+        same = next((old for old in found[-TURNS:] if _same(old[0], each)), None)
+        if same is not None:
+            found.remove(same)
+        found.append((each, 1 if same is None else same[1] + 1))
+    return found
 
 
-def transfer_intent(row: TransferRow, now_ns: int) -> Intent:
-    return Intent(row.id, row.transfer, took(row.transfer, now_ns))
-
-
-def took(item: Order | Transfer, now_ns: int) -> float | None:
-    """From sending until it was over, or until now."""
-    if item.signed_at_ns is None:
-        return None
-    ended = item.state in ORDER_ENDS or item.state in TRANSFER_ENDS
-    return max((item.updated_at_ns if ended else now_ns) - item.signed_at_ns, 0) / SECOND_NS
+def _same(one: Evidence, other: Evidence) -> bool:
+    return (one.source, one.found, one.note) == (other.source, other.found, other.note)
 
 
 def _unsure(row: OrderRow, now_ns: int) -> Unsure:
@@ -118,4 +122,4 @@ def _unsure(row: OrderRow, now_ns: int) -> Unsure:
     since = None if order.signed_at_ns is None else (now_ns - order.signed_at_ns) / SECOND_NS
     questions = [each for each in order.evidence if each.source != "place"]
     last = questions[-1] if questions else None
-    return Unsure(order_intent(row, now_ns), since, last, len(questions))
+    return Unsure(intent(row, now_ns), since, last, len(questions))

@@ -15,16 +15,16 @@ TEXTS: dict[str, str] = {
     "step_ticket": "Who you are, once more",
     "show": "Show what arming would mean",
     "step_phrase": "Say it",
-    "daily_loss": "Loss at which the day ends",
-    "size": "Size of a cycle",
-    "total": "At most in cycles",
+    "daily_loss": "Loss at which the day ends, KRW",
+    "size": "Size of a cycle, KRW",
+    "total": "At most in cycles, KRW",
     "venues": "Exchanges",
     "venues.none": "none: no keys, or feeds are not live",
     "over": "This ticket ends at",
     "type": "Type {phrase}",
     "hours": "For",
     "hours.n": "{n} h",
-    "arm": "Arm: real money …",
+    "arm": "Arm: real money…",
     "note": (
         "It ends after its time, with a kill and with every restart. Armed is not started: cycles "
         "begin when the state is ACTIVE too. Disarmed, cancels and questions go on."

@@ -17,6 +17,7 @@ TEXTS: dict[str, str] = {
     "col.for": "For",
     "col.net": "Net KRW",
     "col.bps": "Net bps",
+    "col.way": "Way home",
     "col.next": "Next",
     "col.at": "Time",
     "col.role": "Leg",
@@ -34,7 +35,7 @@ TEXTS: dict[str, str] = {
     "col.bar": "Bar",
     "col.difference": "Diff",
     "planned": "as planned, not settled yet",
-    "next.person": "a person decides",
+    "next.person": "a person decides:",
     "next.retry": "try {n} in",
     "by_way_of": "home by {coin}",
     "compensating": "shortest way home",
@@ -134,6 +135,10 @@ TEXTS: dict[str, str] = {
     "said.FILLS": "fills",
     "said.RETRY": "retry",
     "said.EXPIRED": "expired",
+    "noted.retry": "retry {n} of {most} is due:",
+    "noted.try": "try {n} begins",
+    "noted.expire": "takes back what was not sent",
+    "noted.pnl": "booked with {krw} KRW",
     "answer.found": "found",
     "answer.absent": "not there",
     "answer.silent": "no clear answer",
@@ -147,7 +152,7 @@ TEXTS: dict[str, str] = {
     "ask.compensate.what": "What it holds is sold or sent home at once, at a loss up to the limit.",
     "ask.close.what": (
         "You say that this is right: what it holds becomes free where it lies, what is in "
-        "flight is booked as a dead letter, the rest as its loss."
+        "flight stays on the account of dead letters."
     ),
     "ask.cannot.wait": "A dead letter does not move by itself.",
     "ask.cannot.retry": "Only a cycle that waits for a retry or is a dead letter can be retried.",
