@@ -1,5 +1,5 @@
 # Aliases of dev.py, which needs no make.
-WORDS := run test check bench sim soak torture mutants lock
+WORDS := run test check bench sim soak torture crowd mutants lock
 .PHONY: $(WORDS)
 $(WORDS):
 	@python3 dev.py $@ $(filter-out MAKE%,$(MAKEOVERRIDES))

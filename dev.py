@@ -8,6 +8,7 @@ bench  measure kimp beside its peers (installed into .venv-peers), print a table
 sim    play trading lives on virtual time: SEEDS=100 FROM=1, or POINTS=all: one, crashed anywhere
 soak   watch nine simulated venues at full rate: MINUTES=60 RATE=20000; fails when anything grows
 torture  kill -9 a drill in the middle of its orders: KILLS=60 DB=sqlite|postgres|mariadb; audits it
+crowd  several finalizers on one database, one is killed: N=8 DB=mariadb CYCLES=36; judges each step
 mutants  plant known bugs into copies of kimp and let the simulation find them: N=36
 lock   resolve every requirements*.in anew into its lock
 
@@ -121,6 +122,14 @@ def torture(_: list[str]) -> None:
     call(python(), "-m", "tests.torture", *words)
 
 
+def crowd(_: list[str]) -> None:
+    install("requirements-dev.lock")
+    call(python(), "tools/debs.py")
+    told = (("N", "4"), ("DB", "sqlite"), ("CYCLES", "36"))
+    words = (os.environ.get(name, most) for name, most in told)
+    call(python(), "-m", "tests.finalizers", *words)
+
+
 def mutants(_: list[str]) -> None:
     install("requirements-dev.lock")
     call(python(), "-m", "tests.mutants", os.environ.get("N", "100"))
@@ -147,6 +156,7 @@ WORDS = {
     "sim": sim,
     "soak": soak,
     "torture": torture,
+    "crowd": crowd,
     "mutants": mutants,
     "lock": lock,
 }
