@@ -224,7 +224,7 @@ def watching(folder: Path, first: int, **replaced: int) -> Iterator[Watched]:
 
 
 def _await_live(client: httpx.Client) -> None:
-    latest = time.monotonic() + LIVE_S_MAX
+    latest, venues = time.monotonic() + LIVE_S_MAX, list[dict[str, object]]()
     while time.monotonic() < latest:
         time.sleep(0.25)
         try:

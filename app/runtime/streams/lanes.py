@@ -14,8 +14,9 @@ from app.runtime.streams.clients import Client, Feed, Group, Topics
 # as regularly as it is sent would otherwise wait, for ever, as long as it was once late.
 EARLY = 0.9
 # Who wants every change gets it at once, unless writing the last ones took long: then the loop does
-# something else for this many times as long, and what happened meanwhile leaves in one write.
-REST = 1.0
+# something else for as long, though not for longer than this, and what happened meanwhile leaves
+# in one write.
+REST_S_MAX = 0.005
 
 
 class Lane:
@@ -103,7 +104,7 @@ class Lane:
             if body:
                 self._send(group, framing.chunk(body) if chunked else body)
         ended_s = time.perf_counter()
-        self._rested_s = ended_s + REST * (ended_s - began_s)
+        self._rested_s = ended_s + min(ended_s - began_s, REST_S_MAX)
 
     def _wake(self) -> None:
         if self._beat is None:
