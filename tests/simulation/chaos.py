@@ -1,4 +1,21 @@
-"""Chaos: what goes wrong in one seed, when, and how often: drawn once, the same every time."""
+"""Chaos: what goes wrong in one seed, when, and how often: drawn once, the same every time.
+
+Where it can strike, so that nobody has to plant it in the product:
+
+| place | what |
+|---|---|
+| every await of the product (`Process.gate`) | death, a pause of up to minutes |
+| before a transaction, before its commit, after it | death; a busy, absent or silent database |
+| a read of the database | an exception of nobody's making in the task that reads |
+| a request on its way there, an answer on its way back | lost, late; death before and after |
+| at the venue | refused, limited, banned, an error though it was done, a page, a list that lags |
+| the user stream | a row lost, late, twice; the connection cut |
+| a reader of lists (`pages`) | three rows a page, so that cursors are followed |
+| people and venues (`troubles`) | kill switch, halts, clicks, policies, holds, refusals, silence |
+
+Timers of a busy machine (`STRETCH`), leases that are too short for a pause, wall clocks that are
+wrong by seconds and several processes on one database are drawn with each process (`story`).
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from app.domain.trading import TradingPolicy, TradingState
 from app.domain.transfers import Transfer
 from app.ledger import cycles, trading_state
 from app.ledger.queries import Connection
-from tests.simulation import hazards, truth, virtual
+from tests.simulation import hazards, pages, truth, virtual
 from tests.simulation.chaos import Chaos, Odds, drawn
 from tests.simulation.instance import MODE, Instance, walled
 from tests.simulation.process import Process, world_ns
@@ -37,6 +37,8 @@ TROUBLE_S = 240.0
 LONG_S = 2_400.0
 CLICKS_MAX = 2
 BEAT_S = 0.5
+SHORT_SHARE = 0.15
+"""Of seeds whose readers have to turn pages."""
 AHEAD_NS = (0, 0, 0, 300_000_000, -1_500_000_000, 1_500_000_000)
 """How wrong the wall clock of a machine is."""
 ENDED = frozenset({CycleState.COMPLETED, CycleState.DEAD_LETTER})
@@ -100,7 +102,9 @@ class Story:
     # ---- play ----------------------------------------------------------------------------------
 
     def play(self) -> Told:
-        with walled():
+        are_short = self.has_troubles and self.random.random() < SHORT_SHARE
+        self.chaos.met["short pages"] += are_short
+        with walled(), pages.short(are_short=are_short):
             return virtual.run(self._play())
 
     async def _play(self) -> Told:
