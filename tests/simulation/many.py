@@ -23,8 +23,14 @@ def _own() -> Disk:
 
 
 def crashed(seed: int, point: int | None) -> Told:
-    """A story in which nothing else goes wrong."""
-    return Story(_own(), seed, QUIET, has_troubles=False, crash_at=point).play()
+    """The story of one cycle and one process, in which nothing else goes wrong."""
+    return alone(_own(), seed, point).play()
+
+
+def alone(disk: Disk, seed: int, point: int | None) -> Story:
+    return Story(
+        disk, seed, QUIET, instances=1, has_troubles=False, crash_at=point, cycles=1
+    )  # fmt: skip
 
 
 def play(seed: int) -> Told:

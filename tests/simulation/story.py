@@ -79,15 +79,16 @@ class Told:
 class Story:
     def __init__(
         self, disk: Disk, seed: int, odds: Odds | None = None, *, instances: int = 2,
-        crash_at: int | None = None,
-        has_troubles: bool = True,
+        crash_at: int | None = None, has_troubles: bool = True, cycles: int = CYCLES,
     ) -> None:  # fmt: skip
         self.has_troubles = has_troubles
+        self._cycles = cycles
         self.seed = seed
         self.random = Random(f"story {seed}")
         self.disk = disk
         self.chaos = Chaos(seed, drawn(seed) if odds is None else odds, crash_at=crash_at)
-        self.policy = TRADING if not has_troubles else _drawn_policy(self.random)
+        quiet = replace(TRADING, cycles_max=cycles)
+        self.policy = _drawn_policy(self.random) if has_troubles else quiet
         self.theatre: Theatre
         self.violations: list[str] = []
         self.instances: dict[str, Instance] = {}
@@ -213,7 +214,8 @@ class Story:
             await asyncio.sleep(2.0)
             now = loop.time()
             views = self._seen = await self.store.read(_views, self._seen)
-            if now > OPENING_S or len(views) >= CYCLES:
+            is_opening = now < OPENING_S and len(views) < self._cycles
+            if not is_opening:
                 await self._reduce()
             if now > TROUBLE_S:
                 self.chaos.is_on = False
@@ -231,7 +233,7 @@ class Story:
                 and all(transfer.is_over for transfer in view.transfers)
                 for view in views
             )
-            if busy or not done or now < OPENING_S or not self._is_settled():
+            if is_opening or busy or not done or not self._is_settled():
                 continue
             if not await self._click(views):
                 return

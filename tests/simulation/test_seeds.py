@@ -15,6 +15,7 @@ import pytest
 from tests.simulation.__main__ import RARE, Sums
 from tests.simulation.chaos import QUIET, WORST, Odds
 from tests.simulation.hazards import ELSEWHERE, HAZARDS
+from tests.simulation.many import alone
 from tests.simulation.store import Disk
 from tests.simulation.story import Story
 
@@ -76,9 +77,9 @@ def test_the_same_seed_is_the_same_story_in_another_process(disk: Disk) -> None:
 
 def test_a_crash_at_any_point_of_a_cycle_loses_and_doubles_nothing(disk: Disk) -> None:
     """A sample here; `python -m tests.simulation.points` crashes at every one of them."""
-    points = Story(disk, 3, QUIET, has_troubles=False).play().points
+    points = alone(disk, 3, None).play().points
     for point in range(1, points, max(1, points // POINTS)):
-        told = Story(disk, 3, QUIET, has_troubles=False, crash_at=point).play()
+        told = alone(disk, 3, point).play()
         assert told.violations == [], point
 
 
