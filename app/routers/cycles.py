@@ -53,13 +53,5 @@ async def act(request: Request, principal: Person, cycle_id: str, action: str) -
     if len(note) > NOTE_LETTERS_MAX:
         expected = f"<= {NOTE_LETTERS_MAX} letters"
         raise Problem("invalid_fields", errors=(FieldError(column="note", expected=expected),))
-    try:
-        await trading.ask(cycle_id, action, version, by=principal.name, note=note)
-    except Problem as problem:
-        if problem.code != "conflict":
-            raise
-        raise Problem(
-            "cycle_changed",
-            values={"seen": version, "now": problem.values.get("reason", "?"), "cycle": cycle_id},
-        ) from problem
+    await trading.ask(cycle_id, action, version, by=principal.name, note=note)
     return RedirectResponse(f"/cycles/{cycle_id}", 303)

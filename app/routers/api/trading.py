@@ -130,7 +130,7 @@ async def cycle(request: Request, cycle_id: str) -> Response:
 
 
 ACTED = answers(200, CycleItem, "As it is after that", examples.CYCLE) | refusals(
-    "not_found", "conflict", "action_impossible", "not_ready"
+    "not_found", "cycle_changed", "action_impossible", "not_ready"
 )
 
 

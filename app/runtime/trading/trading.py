@@ -24,7 +24,7 @@ from app.domain.cycles import CycleView
 from app.domain.events import Event, OperatorAsked, TradingPolicyChanged
 from app.domain.facts import Command, Fact
 from app.domain.orders import Balance
-from app.domain.problems import Problem
+from app.domain.problems import FieldError, Problem
 from app.domain.roles import ALL, DECIDERS, ProcessRole, Roles
 from app.domain.times import SECOND_NS
 from app.domain.trading import (
@@ -328,15 +328,15 @@ class Trading:
     ) -> CycleView:
         """retry, compensate or close a cycle; how it is after the engine has answered.
 
-        Problem not_found, conflict (it has another version), not_ready (no engine decides now),
-        action_impossible (the engine did nothing).
+        Problem not_found, cycle_changed (it has another version), not_ready (no engine
+        decides now), action_impossible (the engine did nothing).
         """
         assert action in ACTIONS, action
         view = await self._db.read(cycles.view, self.mode, cycle_id)
         if view is None:
             raise Problem("not_found")
         if view.cycle.version != version:
-            raise Problem("conflict", values={"reason": f"version {view.cycle.version}"})
+            raise _changed(cycle_id, version, str(view.cycle.version))
         life, joined = self.life, self._joined
         if life is None and not self.roles & DECIDERS:
             return await self._leave(cycle_id, action, version, by, note)
@@ -365,7 +365,7 @@ class Trading:
         """For the process that works on it; how it is after that one has answered."""
         left = await self._db.write(asking.ask, self.mode, cycle_id, action, version, by, note)
         if left is None:
-            raise Problem("conflict", values={"reason": f"version {version}"})
+            raise _changed(cycle_id, version, "?")
         latest_s = time.monotonic() + ASKED_S_MAX
         while time.monotonic() < latest_s:
             await asyncio.sleep(FOLLOW_S)
@@ -468,3 +468,10 @@ LIVES_TOLD_MAX = 64
 def same_rules(ports: Mapping[Venue, VenuePort]) -> dict[Venue, Rules]:
     """For the engine: what each venue's ids are worth."""
     return {venue: port.rules for venue, port in ports.items()}
+
+
+def _changed(cycle_id: str, seen: int, now: str) -> Problem:
+    """now: the version that is there, `?` where it has just become another one."""
+    error = FieldError(column="version", value=str(seen), expected=now)
+    values: dict[str, str | int | float] = {"seen": seen, "now": now, "cycle": cycle_id}
+    return Problem("cycle_changed", values=values, errors=(error,))

@@ -136,7 +136,7 @@ async def test_an_unknown_cycle_is_not_found_and_an_old_version_is_a_conflict(
     for action in ("retry", "compensate", "close"):
         path = f"/api/v1/cycles/c-1/{action}"
         old = await kimp.client.post(path, json={"version": 99})
-        assert (old.status_code, old.json()["code"]) == (409, "conflict")
+        assert (old.status_code, old.json()["code"]) == (409, "cycle_changed")
         now = await kimp.client.post(path, json={"version": 1})
         assert (now.status_code, now.json()["code"]) == (503, "not_ready")
         assert (await kimp.client.post(path, json={})).status_code == 422
