@@ -122,11 +122,9 @@ class InitiatorLease:
         self._name = f"{mode}:initiator"
         self._owner = owner
         self._ttl_s = ttl_s
-        self._held: Lease | None = None
-
-    @property
-    def held(self) -> bool:
-        return self._held is not None
+        self._lease: Lease | None = None
+        self.held = False
+        """Whether it is this process's turn, as far as the database could be asked."""
 
     async def run(self) -> None:
         while True:
@@ -134,21 +132,22 @@ class InitiatorLease:
             await self._clock.sleep(self._ttl_s / RENEW_SHARE)
 
     async def turn(self) -> None:
-        """A database that is away leaves no lease: who cannot renew it opens nothing."""
-        before, self._held = self._held, None
+        """While the database is away nothing is opened; the lease may still be ours after that."""
+        was, self.held = self.held, False
         try:
-            self._held = await self._ledger.write(
-                _kept, self._name, before, self._owner, self._ttl_s
+            self._lease = await self._ledger.write(
+                _kept, self._name, self._lease, self._owner, self._ttl_s
             )
+            self.held = self._lease is not None
         finally:
-            if self.held != (before is not None):
+            if self.held != was:
                 log.info("initiating", is_so=self.held)
             await self._recorder.open(is_so=self.held)
 
     async def release(self) -> None:
-        held, self._held = self._held, None
-        if held is not None:
-            await self._ledger.write(_release, [held])
+        lease, self._lease, self.held = self._lease, None, False
+        if lease is not None:
+            await self._ledger.write(_release, [lease])
 
 
 def _kept(

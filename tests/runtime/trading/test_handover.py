@@ -67,11 +67,11 @@ async def test_a_finalizer_opens_nothing(bench: Bench) -> None:
 
 
 async def test_of_several_initiators_one_opens_at_a_time(bench: Bench) -> None:
-    first = await bench.begin(in_turn=True, lease_s=3.0)
+    first = await bench.begin(in_turn=True, lease_s=600.0)
     await until(lambda: first.initiating.held, "it has its turn")
     numbers = bench.engine
     await until(lambda: bool(numbers.of(NumbersGranted)), "numbers")
-    second = await bench.begin(in_turn=True, lease_s=3.0)
+    second = await bench.begin(in_turn=True, lease_s=600.0)
     await second.initiating.turn()
     assert not second.initiating.held
     assert bench.engine.of(NumbersGranted) == []
