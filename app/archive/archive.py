@@ -23,7 +23,7 @@ from app.archive.client import Address, Client, Unavailable
 from app.archive.limits import FLUSH_S, RESTART_S, TRIES_MAX, USAGE_S
 from app.archive.queries import Basis, History, Quantiles, Stored
 from app.books.rack import Rack
-from app.domain.live import PremiumRow
+from app.domain.live import SpreadRow
 from app.domain.markets import Trade
 from app.domain.venues import Venue
 
@@ -102,7 +102,7 @@ class Archive:
     def note_trades(self, trades: Sequence[Trade]) -> None:
         self._trades.note(trades)
 
-    def note_spreads(self, rows: Iterable[PremiumRow]) -> None:
+    def note_spreads(self, rows: Iterable[SpreadRow]) -> None:
         """A route counts once a second, and only when it has changed."""
         self._spreads.note(rows)
 

@@ -19,7 +19,7 @@ from app.archive.limits import (
 from app.archive.tables import BOOKS, SPREADS, TRADES
 from app.books.ladder import ASKS, BIDS
 from app.books.rack import Rack
-from app.domain.live import PremiumRow
+from app.domain.live import SpreadRow
 from app.domain.markets import Instrument, Side, Trade
 from app.domain.times import SECOND_NS
 
@@ -180,12 +180,12 @@ class Spreads:
     def __init__(self) -> None:
         self.dropped = 0
         self._stored: dict[str, tuple[int, tuple[float | None, ...]]] = {}
-        self._waiting: list[PremiumRow] = []
+        self._waiting: list[SpreadRow] = []
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def note(self, rows: Iterable[PremiumRow]) -> None:
+    def note(self, rows: Iterable[SpreadRow]) -> None:
         for row in rows:
             second = row.at_ns // SECOND_NS
             figures = _figures(row)
@@ -217,10 +217,10 @@ class Spreads:
         return _batch(SPREADS, len(rows), columns)
 
 
-def _figures(row: PremiumRow) -> tuple[float | None, ...]:
+def _figures(row: SpreadRow) -> tuple[float | None, ...]:
     return row.buy_ask, row.sell_bid, row.usdlike_bps, row.kimchi_bps, row.realizable_bps
 
 
-def _column(rows: Sequence[PremiumRow], name: str) -> np.ndarray:
+def _column(rows: Sequence[SpreadRow], name: str) -> np.ndarray:
     """None becomes NaN."""
     return np.array([getattr(row, name) for row in rows], np.float64)

@@ -104,6 +104,25 @@ class PremiumRow(msgspec.Struct, frozen=True):
     where it ends in won, or nobody looked yet."""
 
 
+class SpreadRow(msgspec.Struct, frozen=True):
+    """What is kept of a route for its history: figures of its PremiumRow, by the same names."""
+
+    id: str
+    at_ns: int
+    base: str
+    buy_venue: Venue
+    buy_quote: str
+    sell_venue: Venue
+    sell_quote: str
+    buy_ask: float | None
+    sell_bid: float | None
+    raw_bps: float | None
+    usdlike_bps: float | None
+    kimchi_bps: float | None
+    usdt_bps: float | None
+    realizable_bps: float | None
+
+
 class BookRow(msgspec.Struct, frozen=True):
     """One venue's book of a base, best first, at most 20 levels [price, quantity] a side."""
 

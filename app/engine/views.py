@@ -21,12 +21,13 @@ from app.domain.live import (
     PriceRow,
     RateRow,
     RefusalCount,
+    SpreadRow,
 )
 from app.domain.markets import Instrument
 from app.domain.times import MS_NS
 from app.engine.core import Engine
 from app.engine.detection.codes import Code
-from app.engine.detection.rows import Sizes, gates, look, premium_rows
+from app.engine.detection.rows import Sizes, gates, look, premium_rows, spread_rows
 
 INVALID = "invalid"
 NEAR_MAX = 50
@@ -89,10 +90,23 @@ class Views:
         routes = tuple(r for base in asked for r in stage.routes_of.get(base, ()))
         if ids is not None:
             routes = tuple(r for r in routes if stage.face(r).id in ids)
-        for r in routes:
-            if not stage.routes[r]["loaded"]:
-                engine.opportunities.load(r, at_ns)
+        self._load(routes, at_ns)
         return premium_rows(stage, routes, engine.money(at_ns), self._sizes(), at_ns)
+
+    def spreads(self, at_ns: int, bases: Collection[str]) -> tuple[SpreadRow, ...]:
+        """Every route of these assets, as its history keeps it."""
+        engine, stage = self._engine, self._engine.board.live
+        routes = tuple(r for base in bases for r in stage.routes_of.get(base, ()))
+        self._load(routes, at_ns)
+        size_krw = self._sizes().asked_krw
+        return spread_rows(stage, routes, engine.money(at_ns), size_krw, at_ns)
+
+    def _load(self, routes: tuple[int, ...], at_ns: int) -> None:
+        """Wallets and fees of routes that nobody asked for since they changed."""
+        loaded = self._engine.board.live.routes["loaded"][list(routes)].tolist()
+        for r, is_loaded in zip(routes, loaded, strict=True):
+            if not is_loaded:
+                self._engine.opportunities.load(r, at_ns)
 
     def near_misses(self, at_ns: int) -> tuple[NearMiss, ...]:
         """Of each asset the best route that nets almost enough, the best first."""

@@ -386,7 +386,7 @@ class Market:
             archive.note_books(run.engine.rack, time.time_ns())
         bases = run.views.bases()[part::ARCHIVE_PARTS]
         if bases:
-            archive.note_spreads(self.premiums(bases))
+            archive.note_spreads(run.views.spreads(time.time_ns(), bases))
 
     def _note(self, facts: Sequence[Fact]) -> None:
         suspects: list[PairQuarantined] = []

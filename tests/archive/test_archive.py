@@ -19,7 +19,7 @@ from app.archive.child import Child
 from app.archive.client import Address, Client, Unavailable
 from app.archive.tables import BOOKS, SPREADS, TABLES, TRADES
 from app.books.rack import Rack
-from app.domain.live import PremiumRow
+from app.domain.live import SpreadRow
 from app.domain.markets import Alignment, BookSnapshot, Instrument, Side, Trade
 from app.domain.times import SECOND_NS
 from app.domain.venues import Venue
@@ -94,9 +94,10 @@ def trade(number: int) -> Trade:
     return Trade(BTC_KRW, str(number), "90000000.5", "0.001", Side.SELL, NOW_NS + number * 10**6)
 
 
-def spread(second: int, bps: float | None, venue: Venue = Venue.BINANCE) -> PremiumRow:
+def spread(second: int, bps: float | None, venue: Venue = Venue.BINANCE) -> SpreadRow:
     at_ns = NOW_NS + second * SECOND_NS
-    return premium("BTC", venue, Venue.UPBIT, usdlike_bps=bps, at_ns=at_ns)
+    row = premium("BTC", venue, Venue.UPBIT, usdlike_bps=bps, at_ns=at_ns)
+    return SpreadRow(**{name: getattr(row, name) for name in SpreadRow.__struct_fields__})
 
 
 async def test_books_trades_and_spreads_come_out_as_they_went_in(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.events import RateRead, WalletsRead
 from app.domain.facts import CandidateRefused, OpportunityClosed, OpportunityOpened
-from app.domain.live import Explanation, Gate
+from app.domain.live import Explanation, Gate, SpreadRow
 from app.domain.markets import Flow, WalletNetwork
 from app.engine.detection.codes import Code
 from tests.engine.builders import (
@@ -349,6 +349,18 @@ def test_what_a_venue_accepts_at_least_is_named() -> None:
     assert gate.value == pytest.approx(10_000_000, rel=5e-3)
     assert isinstance(gate.value, float)
     assert gate.margin == gate.value - gate.limit < 0.0
+
+
+def test_what_is_kept_of_a_route_is_what_its_row_shows() -> None:
+    broken = market()
+    broken.book(BINANCE, "XRP", 2.6, 2.5)
+    for world in (busy(1), broken):
+        rows = world.views.premiums(world.at_ns)
+        kept = world.views.spreads(world.at_ns, world.views.bases())
+        names = SpreadRow.__struct_fields__
+        assert [[getattr(row, name) for name in names] for row in rows] == [
+            [getattr(row, name) for name in names] for row in kept
+        ]
 
 
 def test_a_broken_book_has_no_premium_and_a_stale_one_keeps_its_last() -> None:
