@@ -147,7 +147,7 @@ class Engine:
             if taken is None:
                 taken = self._taken[row] = Taken(row=row)
             return taken
-        if facts and self.trading.may_begin:
+        if facts:
             self._pursue(facts, event.at_ns)
         taken = Taken(tuple(facts), tuple(commands), row)
         facts.clear()
@@ -423,7 +423,7 @@ class Engine:
     def _pursue(self, facts: list[Fact], at_ns: int) -> None:
         """Trading looks at opportunities when they begin, and at ticks."""
         begun = [fact.opportunity for fact in facts if type(fact) is OpportunityOpened]
-        if begun:
+        if begun and self.trading.may_begin:
             self.trading.found(begun, at_ns, facts, self._commands)
 
     def _trade(self, event: Event) -> int:

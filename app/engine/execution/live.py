@@ -73,6 +73,8 @@ class LiveSight:
         self._rules = rules
         self._age_ns = 0
         self._fundings: dict[Instrument, tuple[FundingRate, int]] = {}
+        self._books: dict[int, tuple[int, Book]] = {}
+        """By row, at the version that it had: several plans in one tick look at the same levels."""
         self._grids: dict[Instrument, tuple[Market, Grid]] = {}
         self._links: dict[tuple[str, Venue, Venue], tuple[Link, ...]] = {}
         self._links_version = -1
@@ -115,13 +117,20 @@ class LiveSight:
         record = self._record(instrument, at_ns)
         if record is None:
             return None
+        row, version = self._rack.row(instrument), int(record["version"])
+        assert row is not None, instrument
+        kept = self._books.get(row)
+        if kept is not None and kept[0] == version:
+            return kept[1]
         sides = []
         for side in (BIDS, ASKS):
             count = int(record["counts"][side])
             prices = record["prices"][side, :count].tolist()
             quantities = record["quantities"][side, :count].tolist()
             sides.append(tuple(zip(map(exact, prices), map(exact, quantities), strict=True)))
-        return Book(*sides)
+        book = Book(*sides)
+        self._books[row] = version, book
+        return book
 
     def best(self, instrument: Instrument, at_ns: int) -> Best | None:
         record = self._record(instrument, at_ns)

@@ -156,10 +156,14 @@ class Trading:
             Instrument(row.sell_venue, row.base, row.sell_quote),
         )
         first: tuple[Candidate, Refused] | None = None
+        crowded = self.risk.crowded(row.base)
         for word in self.policy.styles:
             style = STYLES.get(word, ExecutionStyle.ALERT_ONLY)
             if style is ExecutionStyle.ALERT_ONLY:
                 continue
+            if crowded is not None:
+                first = _candidate(row, wanted, style, crowded), crowded
+                break
             found = self._approved(row, wanted, style, at_ns)
             if isinstance(found, Draft):
                 self._open(row, found, at_ns, lists)

@@ -76,6 +76,14 @@ class RiskManager:
             limits.blocked(self._state.blocked),
         ))  # fmt: skip
 
+    def crowded(self, base: str) -> Refused | None:
+        """Why nothing may begin with a coin, in whatever style and size. Cheap: before planning."""
+        broken = limits.first_broken((
+            limits.cycles(self._portfolio.cycles(), self._policy),
+            limits.cycles_per_base(self._portfolio.cycles_of(base), self._policy),
+        ))  # fmt: skip
+        return None if broken is None else broken.refused()
+
     def judge(self, candidate: Candidate, at_ns: int) -> Approved | Refused:
         """Says the same as often as it is asked of the same; `told` counts."""
         broken = self.may_begin() or limits.first_broken(self._measures(candidate, at_ns))
