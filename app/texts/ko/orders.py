@@ -64,6 +64,6 @@ TEXTS: dict[str, str] = {
     "planned_at": "계획",
     "sent_at": "전송",
     "valid_until": "유효 기한",
-    "txid": "TXID",
+    "txid": "거래 ID(TXID)",
     "once": "의도 하나는 많아야 한 번만 보냅니다. 응답을 잃으면 조회만 하고 다시 보내지 않습니다.",
 }
