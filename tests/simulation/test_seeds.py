@@ -20,11 +20,11 @@ from tests.simulation.store import Disk
 from tests.simulation.story import Story
 
 ROOT = Path(__file__).resolve().parents[2]
-SLICE = int(os.environ.get("SIM_SEEDS", "24"))
+SLICE = int(os.environ.get("SIM_SEEDS", "60"))
 """Seeds of this test; the base moves with the run's number, so that every run looks elsewhere."""
 BASE = 1 + 1_000 * (int(os.environ.get("GITHUB_RUN_NUMBER", "0")) % 1_000)
 POINTS = 16
-"""Of all the points of one cycle, those that this test crashes at; `enumerate` takes all."""
+"""Of all the points of one cycle, those that this test crashes at."""
 REGRESSIONS = [
     int(line.split()[0])
     for line in (Path(__file__).parent / "regressions.txt").read_text().splitlines()
@@ -76,7 +76,7 @@ def test_the_same_seed_is_the_same_story_in_another_process(disk: Disk) -> None:
 
 
 def test_a_crash_at_any_point_of_a_cycle_loses_and_doubles_nothing(disk: Disk) -> None:
-    """A sample here; `python -m tests.simulation.points` crashes at every one of them."""
+    """A sample here; `python3 dev.py sim POINTS=all` crashes at every one of them."""
     points = alone(disk, 3, None).play().points
     for point in range(1, points, max(1, points // POINTS)):
         told = alone(disk, 3, point).play()
