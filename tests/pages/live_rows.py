@@ -44,6 +44,7 @@ from app.domain.markets import Instrument
 from app.domain.policy import Fee, IdentityDecision, Policy
 from app.domain.problems import Problem
 from app.domain.venues import KOREAN, Venue
+from app.runtime.feeds.outages import Outage
 from app.runtime.latency import Latency
 
 MOMENT_NS = 1_795_065_787_412_000_000
@@ -522,6 +523,13 @@ class FakeOutside:
     feeds: str | None = None
 
 
+class FakeOutages:
+    """Bithumb is shut; none begins or ends."""
+
+    def now(self) -> tuple[Outage, ...]:
+        return (Outage(Venue.BITHUMB, "f-1", MOMENT_NS),)
+
+
 class FakeMarket:
     """Stands for the market of the desk; every list may be replaced, `tell()` calls listeners."""
 
@@ -533,6 +541,7 @@ class FakeMarket:
         self.started_at_ns = MOMENT_NS - 3_600_000_000_000
         self.policy = Policy()
         self.archive = FakeArchive() if feeds != "off" else None
+        self.outages = FakeOutages() if feeds == "demo" else None
         self.policies = FakePolicies()
         self.outside = FakeOutside()
         self.latency = Latency(lambda: 0.0)
