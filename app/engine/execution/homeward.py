@@ -56,7 +56,7 @@ def awaiting_rebalance(scene: Scene) -> Answer:
         and is_bounded(scene, found.cost_bps)
     ):
         return _act(scene, found, S.REBALANCING_IN_PROGRESS)
-    return fail(scene, "WAY_TOO_DEAR") if scene.at_ns >= patience_ns else scene.pause()
+    return fail(scene, _against(scene, found)) if scene.at_ns >= patience_ns else scene.pause()
 
 
 def rebalancing(scene: Scene) -> Answer:
@@ -90,7 +90,7 @@ def rebalancing(scene: Scene) -> Answer:
     patience_ns = max(since_ns, *updated) if updated else since_ns
     patience_ns += scene.after(scene.policy.return_s_max) - scene.at_ns
     if isinstance(found, str) or not is_bounded(scene, found.cost_bps):
-        reason = found if isinstance(found, str) else "WAY_TOO_DEAR"
+        reason = found if isinstance(found, str) else _against(scene, found)
         return fail(scene, reason) if scene.at_ns >= patience_ns else scene.pause()
     last = orders[-1] if orders else None
     if last is not None and not last.filled_quantity:
@@ -162,6 +162,12 @@ def _cost(scene: Scene, way: Way) -> Decimal | None:
 def _secured(scene: Scene) -> Decimal | None:
     net = scene.net_krw()
     return None if net is None else scene.bps(net)
+
+
+def _against(scene: Scene, found: Next) -> str:
+    """Why it is not done, when its cost is the reason."""
+    is_known = found.cost_bps is not None and _secured(scene) is not None
+    return "WAY_TOO_DEAR" if is_known else "NO_PRICE"
 
 
 def is_welcome(scene: Scene, cost_bps: Decimal | None) -> bool:

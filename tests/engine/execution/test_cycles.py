@@ -174,6 +174,8 @@ def test_without_prices_it_ends_at_a_person() -> None:
     world.until(S.AWAITING_REBALANCE, S.REBALANCING_IN_PROGRESS, seconds=400)
     for venue in (UPBIT, BINANCE):
         world.lose(venue)
+    world.until(S.AWAITING_RETRY)
+    assert world.cycle().reason == "NO_WAY_HOME"
     world.wait(12_000.0, step_s=30.0)
     assert world.cycle().state is S.DEAD_LETTER
     assert world.cycle().attempts == 3
