@@ -2,23 +2,26 @@
 
 Keeps R8: the database says who holds what, by its own clock. Here is only the rhythm: claim,
 renew, notice the loss. A lease that is lost late does no harm, because every send and every
-decision asks for it again in its own transaction (H15, H51).
+decision asks for it again in its own transaction (H15, H51). Who lives in another time than the
+database holds no venue: its signatures would be refused, and its proofs of absence early (H52).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from app.domain.cycles import CycleState, CycleView
 from app.domain.events import OperatorAsked
+from app.domain.times import SECOND_NS
 from app.domain.venues import Venue
 from app.ledger import asking, cycles, leases
+from app.ledger import clock as ledger_clock
 from app.ledger.leases import Lease
 from app.ledger.queries import Connection
 from app.runtime.trading.clock import Clock
-from app.runtime.trading.limits import CLAIM_AT_ONCE, FOLLOW_S, RENEW_SHARE
+from app.runtime.trading.limits import CLAIM_AT_ONCE, CLOCK_APART_S_MAX, FOLLOW_S, RENEW_SHARE
 from app.runtime.trading.recorder import Recorder
 from app.runtime.trading.store import Ledger
 from app.runtime.trading.transactions import Kept
@@ -45,7 +48,10 @@ class VenueLeases:
         mode: str,
         owner: str,
         ttl_s: float,
+        apart: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        """apart(is_so): whether our clock and the database's are too far from each other."""
+        self._apart = apart
         self._ledger = ledger
         self._clock = clock
         self._names = {venue_lease(mode, venue): venue for venue in venues}
@@ -62,12 +68,28 @@ class VenueLeases:
 
     async def turn(self) -> list[Venue]:
         """Renew what is held, claim what is free; the venues that are new here."""
+        is_apart = await self._is_apart()
+        self._apart(is_apart)
+        if is_apart:
+            await self.release()
+            return []
         before = dict(self._held)
         self._held = await self._ledger.write(_turn, self._names, before, self._owner, self._ttl_s)
         for venue in before:
             if venue not in self._held:
                 log.warning("venue_lease_lost", venue=venue)
         return [venue for venue in self._held if venue not in before]
+
+    async def _is_apart(self) -> bool:
+        """As the question took a while, any time within it agrees."""
+        most_ns = round(CLOCK_APART_S_MAX * SECOND_NS)
+        asked_ns = self._clock.at_ns()
+        there_ns = await self._ledger.read(ledger_clock.now_ns)
+        here_ns = self._clock.at_ns()
+        if asked_ns - most_ns <= there_ns <= here_ns + most_ns:
+            return False
+        log.error("clocks_apart", seconds=round((there_ns - here_ns) / SECOND_NS, 3))
+        return True
 
     async def run(self) -> None:
         while True:

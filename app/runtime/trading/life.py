@@ -33,7 +33,7 @@ from app.domain.venues import Venue
 from app.ledger import audit, cycles, intents, leases, posting, trading_state
 from app.ledger.queries import Connection
 from app.runtime.trading.auditor import Auditor
-from app.runtime.trading.blocks import DISARMED, OPENING, RECONCILING, STRANGERS, Blocks
+from app.runtime.trading.blocks import CLOCK, DISARMED, OPENING, RECONCILING, STRANGERS, Blocks
 from app.runtime.trading.clock import Clock
 from app.runtime.trading.gateway import Gateway
 from app.runtime.trading.joining import ids_of
@@ -111,7 +111,12 @@ class Life:
             self.ledger, clock, self.recorder, ttl_s=terms.venue_lease_s, **words
         )
         self.venue_leases = VenueLeases(
-            self.ledger, clock, list(ports), ttl_s=terms.venue_lease_s, **words
+            self.ledger,
+            clock,
+            list(ports),
+            ttl_s=terms.venue_lease_s,
+            apart=lambda is_so: self.blocks.set(CLOCK, on=is_so),
+            **words,
         )
         self.cycle_leases = CycleLeases(
             self.ledger,

@@ -23,6 +23,8 @@ CYCLE_LEASE_S = 30.0
 VENUE_LEASE_S = 15.0
 RENEW_SHARE = 3
 """A lease is renewed after one part in so many of its life."""
+CLOCK_APART_S_MAX = 3.0
+"""From the database's: what a deadline and a proof of absence can bear (R5's margin is 5 s)."""
 CLAIM_AT_ONCE = 100
 FOLLOW_S = 0.5
 """How often commits of other processes are looked for."""

@@ -29,6 +29,10 @@ TEXTS: dict[str, str] = {
         "a venue has orders of kimp that this ledger does not know: put the newest database back, "
         "or stop kimp and say “python -m app restored”"
     ),
+    "blocked.CLOCK": (
+        "this process and the database disagree about the time by more than 3 s: set the machine's "
+        "clock, then restart kimp"
+    ),
     "blocked.RECONCILING": "venues and ledger are being compared",
     "blocked.DISARMED": "LIVE is not armed",
     "blocked.RECORDER_FULL": "the ledger cannot keep up",

@@ -32,6 +32,10 @@ TEXTS: dict[str, str] = {
         "이 원장이 모르는 김프의 주문이 거래소에 있습니다. 가장 최근 데이터베이스로 되돌리거나, "
         "kimp를 멈추고 “python -m app restored”를 실행하십시오"
     ),
+    "blocked.CLOCK": (
+        "이 프로세스와 데이터베이스의 시각이 3초 넘게 다릅니다. 시스템 시계를 맞춘 뒤 kimp를 "
+        "다시 시작하십시오"
+    ),
     "blocked.RECONCILING": "거래소와 원장을 대조하고 있습니다",
     "blocked.DISARMED": "실거래가 무장되지 않았습니다",
     "blocked.RECORDER_FULL": "원장이 따라가지 못합니다",

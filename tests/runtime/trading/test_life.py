@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.domain.events import CycleClaimed, CycleLost, DayRead, PursesRead
 from app.domain.facts import SendOrder
 from app.domain.orders import OrderState
+from app.domain.times import SECOND_NS
 from app.domain.trading import TradingState
 from app.domain.venues import Venue
 from app.ledger import cycles, posting, trading_state
@@ -158,6 +159,21 @@ async def test_cycles_whose_owner_is_late_are_taken_over(bench: Bench) -> None:
     await life.cycle_leases.claim()
     (claimed,) = bench.engine.of(CycleClaimed)
     assert claimed.view.cycle.fence == taken.cycle.fence + 1
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_who_lives_in_another_time_holds_no_venue(bench: Bench, hours: int) -> None:
+    """H52: its signatures would be refused, its proofs of absence early."""
+    bench.ahead_ns = hours * 3_600 * SECOND_NS
+    life = await bench.begin()
+    assert life.blocks.all() == ("CLOCK",)
+    assert life.venue_leases.missing() == list(bench.venues)
+    bench.ahead_ns = 0
+    await until(lambda: life.venue_leases.missing() == [], "the same time")
+    assert life.blocks.all() == ()
+    bench.ahead_ns = hours * 3_600 * SECOND_NS
+    await until(lambda: life.venue_leases.missing() == list(bench.venues), "another time")
+    assert life.blocks.first == "CLOCK"
 
 
 async def test_what_another_process_says_of_the_state_is_heard(bench: Bench) -> None:
