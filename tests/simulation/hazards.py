@@ -188,7 +188,7 @@ HAZARDS: dict[int, Callable[[Met], bool]] = {
     49: _has("completed"),
     50: _has("claimed"),
     51: _has("took over"),
-    52: _has("clock ahead", "skew"),
+    52: _has("an hour off"),
     54: _has("database_away"),
     55: _has("database_busy"),
     57: _has("limited", "banned"),

@@ -50,6 +50,7 @@ from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.rest import Rest
 from app.runtime.feeds.station import Station
 from app.runtime.latency import Latency
+from app.runtime.trading.blocks import CLOCK
 from app.runtime.trading.life import Life, Terms
 from app.runtime.trading.ports import userstream
 from app.runtime.trading.ports.live import LivePort
@@ -255,9 +256,11 @@ class Instance:
 
     @property
     def is_whole(self) -> bool:
-        """Recovered, with books of every venue."""
+        """Recovered, with books of every venue; or in another time, where it stays out of it."""
         life = self.life
-        return life is not None and life.recovered is not None and not life.blocks.all()
+        if life is None or life.recovered is None:
+            return False
+        return life.blocks.all() in {(), (CLOCK,)}
 
     # ---- what the public side says ---------------------------------------------------------------
 

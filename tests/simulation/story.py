@@ -41,6 +41,9 @@ SHORT_SHARE = 0.15
 """Of seeds whose readers have to turn pages."""
 AHEAD_NS = (0, 0, 0, 300_000_000, -1_500_000_000, 1_500_000_000)
 """How wrong the wall clock of a machine is."""
+WRONG_NS = (-3_600_000_000_000, 3_600_000_000_000)
+WRONG_SHARE = 0.05
+"""Of lives, never of the first machine's: somebody has to do the work."""
 ENDED = frozenset({CycleState.COMPLETED, CycleState.DEAD_LETTER})
 
 TRADING = TradingPolicy(
@@ -146,6 +149,9 @@ class Story:
         while True:
             self._lives[name] += 1
             ahead_ns = random.choice(AHEAD_NS)
+            if name != "A" and random.random() < WRONG_SHARE:
+                ahead_ns = random.choice(WRONG_NS)
+                self.chaos.met["an hour off"] += 1
             process = Process(f"{name}.{self._lives[name]}", self.chaos, ahead_ns=ahead_ns)
             self.chaos.met["clock ahead"] += bool(ahead_ns)
             dead: tuple[str, ...] = ()

@@ -21,7 +21,7 @@ from app.ledger import clock as ledger_clock
 from app.ledger.leases import Lease
 from app.ledger.queries import Connection
 from app.runtime.trading.clock import Clock
-from app.runtime.trading.limits import CLAIM_AT_ONCE, CLOCK_APART_S_MAX, FOLLOW_S, RENEW_SHARE
+from app.runtime.trading.limits import CLAIM_AT_ONCE, CLOCK_APART_S_MAX, RENEW_SHARE
 from app.runtime.trading.recorder import Recorder
 from app.runtime.trading.store import Ledger
 from app.runtime.trading.transactions import Kept
@@ -182,7 +182,7 @@ def _kept(
 class CycleLeases:
     """The cycles of this owner: claimed, kept, and followed where others commit to them.
 
-    states: that are claimed; None: all.
+    states: that are claimed; None: all. barred(): whether this process may keep none.
     """
 
     def __init__(
@@ -195,8 +195,10 @@ class CycleLeases:
         owner: str,
         lease_s: float,
         states: frozenset[CycleState] | None = None,
+        barred: Callable[[], bool] = lambda: False,
     ) -> None:
         self.claimed = 0
+        self._barred = barred
         self._states = states
         self._ledger = ledger
         self._clock = clock
@@ -208,6 +210,9 @@ class CycleLeases:
 
     async def claim(self) -> int:
         """Take what nobody owns or whose owner is late: how many."""
+        if self._barred():
+            await self.release()
+            return 0
         found = await self._ledger.write(
             cycles.claim, self._mode, self._owner, self._lease_s, CLAIM_AT_ONCE, self._states
         )
@@ -243,16 +248,13 @@ class CycleLeases:
             await self._clock.sleep(self._lease_s / RENEW_SHARE)
             await self.renew()
 
-    async def run_following(self) -> None:
-        while True:
-            await self._clock.sleep(FOLLOW_S)
-            await self.follow()
-
     async def release(self) -> None:
         """Others may go on with them at once."""
         held = list(self._recorder.fences)
         if held:
             await self._ledger.write(cycles.release, self._mode, self._owner, held)
+        for cycle_id in held:
+            self._recorder.lost(cycle_id)
 
 
 def _changed(

@@ -124,6 +124,7 @@ class Life:
             self.recorder,
             lease_s=terms.lease_s,
             states=None if terms.finishes else OUTWARD,
+            barred=lambda: CLOCK in self.blocks.all(),
             **words,
         )
         self.gateways = {venue: self._gateway(venue, mac_key) for venue in ports}

@@ -171,9 +171,13 @@ async def test_who_lives_in_another_time_holds_no_venue(bench: Bench, hours: int
     bench.ahead_ns = 0
     await until(lambda: life.venue_leases.missing() == [], "the same time")
     assert life.blocks.all() == ()
+    await bench.step(opened(1, new_order("buy-1")))
+    await until(lambda: bench.order("buy-1").is_over, "filled")
     bench.ahead_ns = hours * 3_600 * SECOND_NS
     await until(lambda: life.venue_leases.missing() == list(bench.venues), "another time")
     assert life.blocks.first == "CLOCK"
+    assert await life.cycle_leases.claim() == 0
+    assert [lost.cycle_id for lost in bench.engine.of(CycleLost)] == ["c-1"]
 
 
 async def test_what_another_process_says_of_the_state_is_heard(bench: Bench) -> None:
