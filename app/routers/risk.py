@@ -54,12 +54,12 @@ async def outage(request: Request) -> Response:
     if word not in set(Venue):
         raise Problem("invalid_fields", errors=(FieldError(column="venue", value=word[:40]),))
     if "end" in form:
-        await outages.end(Venue(word))
+        outages.end(Venue(word))
     elif whole_number(form, "seconds") not in OUTAGE_S:
         expected = " | ".join(map(str, OUTAGE_S))
         raise Problem("invalid_fields", errors=(FieldError(column="seconds", expected=expected),))
     else:
-        await outages.begin(Venue(word), whole_number(form, "seconds"))
+        outages.begin(Venue(word), whole_number(form, "seconds"))
     return RedirectResponse("/risk#rehearsal", 303)
 
 

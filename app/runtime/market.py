@@ -43,7 +43,7 @@ from app.exchanges.signing import Keys
 from app.ledger import queries, signals
 from app.ledger.database import Database
 from app.runtime import collector
-from app.runtime.feeds.demo import CannotStart, Demo, told_key
+from app.runtime.feeds.demo import CannotStart, Demo
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.feeds import Feeds
 from app.runtime.feeds.outages import Outages
@@ -280,18 +280,9 @@ class Market:
         await self.trading.begin(await self._joined(feeds, engine, session, line), feeds)
 
     async def _keys(self) -> Mapping[Venue, Keys]:
-        """The environment's win over those that are stored, and those over a drill's own.
-
-        A simulator makes Coinbase's anew each time: a drill that was given none asks for it."""
+        """The environment's win over those that are stored, and those over a drill's own."""
         stored = {} if self.stored_keys is None else await self.stored_keys()
-        found = {**self.outside.keys, **stored}
-        place = self.outside.endpoints.get(Venue.COINBASE)
-        is_drill = self.trading.mode == "drill" and Venue.COINBASE in self.outside.venues
-        if is_drill and Venue.COINBASE not in found and place is not None and place.rest:
-            told = await told_key(place.rest, next((each.holder for each in found.values()), None))
-            if told is not None:
-                found[Venue.COINBASE] = told
-        return found
+        return {**self.outside.keys, **stored}
 
     async def keys_changed(self) -> None:
         """Somebody changed the keys of an account: begin anew with them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import os
 import random
 import signal
 import socket
@@ -23,6 +22,7 @@ from app.simulator.audit import READS
 from app.simulator.connection import Connection
 from app.simulator.control import Control
 from app.simulator.fx import DUNAMU, OPEN_RATES, Fx
+from app.simulator.parent import Parent
 from app.simulator.part import Part
 from app.simulator.protocol import Keys
 from app.simulator.trading import Private
@@ -40,7 +40,6 @@ PORTS_FIRST, PORTS_LAST = 20_000, 32_000
 """Below those that the system lends to clients."""
 PASSPHRASE = "sim-pass"  # noqa: S105 - a test key, on purpose
 FAILED = 1
-STDIN = 0
 
 
 class NoPorts(Exception):
@@ -75,7 +74,7 @@ class Simulator:
         fx = Part(self.world, Fx.venue, Keys("", "", ""), clock)
         fx.dialect = Fx(fx, self.world.official_rate)
         self._add(fx)
-        self._by_venue = {part.venue: part for part in self.parts}
+        self.venues = {part.venue: part for part in self.parts}
         self._second = 0
 
     def _add(self, part: Part) -> None:
@@ -140,7 +139,7 @@ class Simulator:
             await asyncio.sleep(BEAT_S)
 
     def beat(self, at_ms: int) -> None:
-        parts = self._by_venue
+        parts = self.venues
         for trade, update in self.world.advance(at_ms):
             parts[update.listing.venue].happened(trade, update)
         if at_ms // 1_000 != self._second:
@@ -184,9 +183,10 @@ async def _serve(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if asked.with_parent:
-        threading.Thread(target=_outlive, args=(loop, stop), daemon=True).start()
     simulator = Simulator(asked.seed, asked.coins, asked.rate, transfer_s=asked.transfer_s)
+    if asked.with_parent:
+        parent = Parent(simulator.venues, stop)
+        threading.Thread(target=parent.read, args=(loop,), daemon=True).start()
     await simulator.listen(plain, None)
     if secured:
         context, simulator.authority_pem = tls.context()
@@ -198,14 +198,6 @@ async def _serve(
     sys.stdout.flush()
     await simulator.run(stop)
     simulator.close()
-
-
-def _outlive(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
-    """The parent holds the other end of standard input: when it ends, so do we."""
-    # not sys.stdin: its lock, held by a daemon thread, aborts the interpreter at its end
-    while os.read(STDIN, 4_096):
-        pass
-    loop.call_soon_threadsafe(stop.set)
 
 
 def _bound(base_port: int, *, secure: bool) -> tuple[list[socket.socket], list[socket.socket]]:

@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
 
+import httpx
 import pytest
 
 from app.domain.problems import Problem
 from app.domain.venues import Venue
-from app.runtime.feeds.endpoints import Endpoint
+from app.runtime.feeds.demo import Demo
 from app.runtime.feeds.outages import Outages
-from tests.simulator import stage
+from tests.feeds.kit import PATIENCE_S
 
 MARKETS = "/v1/market/all"
 
 
-@asynccontextmanager
-async def shutting(url: str) -> AsyncIterator[Outages]:
-    outages = Outages({Venue.UPBIT: Endpoint(None, url)})
-    yield outages
-    await outages.stop()
+async def shut(client: httpx.AsyncClient, url: str, *, is_so: bool) -> None:
+    """Wait for it: the child reads its line when it comes to it."""
+    async with asyncio.timeout(PATIENCE_S):
+        while ((await client.get(url)).status_code >= 500) is not is_so:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_venue_is_shut_until_it_is_opened_again() -> None:
-    async with stage.market(coins=5, rate=20.0) as venues, shutting(venues["upbit"].url) as outages:
-        await outages.begin(Venue.UPBIT, 600)
-        await outages.begin(Venue.UPBIT, 60)
-        (told,) = outages.now()
-        assert told.venue is Venue.UPBIT
-        faults = (await venues["upbit"].read("/__sim/faults"))["items"]
-        assert [(each["kind"], each["id"]) for each in faults] == [("maintenance", told.fault_id)]
-        assert (await venues["upbit"].get(MARKETS)).status_code >= 500
-        await outages.end(Venue.UPBIT)
-        assert outages.now() == ()
-        assert (await venues["upbit"].get(MARKETS)).status_code == 200
+    demo = await Demo.start(["--coins", "5", "--rate", "20"])
+    try:
+        here, there = (
+            f"{demo.endpoints[venue].rest}{MARKETS}" for venue in (Venue.UPBIT, Venue.BITHUMB)
+        )
+        async with httpx.AsyncClient() as client:
+            demo.outages.begin(Venue.UPBIT, 600)
+            demo.outages.begin(Venue.UPBIT, 60)
+            assert [each.venue for each in demo.outages.now()] == [Venue.UPBIT]
+            await shut(client, here, is_so=True)
+            assert (await client.get(there)).status_code == 200
+            demo.outages.end(Venue.UPBIT)
+            assert demo.outages.now() == ()
+            await shut(client, here, is_so=False)
+    finally:
+        await demo.stop()
+    with pytest.raises(Problem, match="not_ready"):
+        demo.outages.begin(Venue.UPBIT, 60)
+    assert demo.outages.now() == ()
 
 
-async def test_a_market_that_is_away_is_said() -> None:
-    async with shutting("http://127.0.0.1:9") as outages:
-        with pytest.raises(Problem, match="not_ready"):
-            await outages.begin(Venue.UPBIT, 60)
-        assert outages.now() == ()
+def test_another_simulator_knows_nothing_of_it() -> None:
+    said: list[str] = []
+    outages = Outages(said.append)
+    outages.begin(Venue.OKX, 60)
+    outages.forget()
+    assert outages.now() == ()
+    assert said == ["shut okx 60"]

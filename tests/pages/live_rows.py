@@ -527,7 +527,7 @@ class FakeOutages:
     """Bithumb is shut; none begins or ends."""
 
     def now(self) -> tuple[Outage, ...]:
-        return (Outage(Venue.BITHUMB, "f-1", MOMENT_NS),)
+        return (Outage(Venue.BITHUMB, MOMENT_NS),)
 
 
 class FakeMarket:

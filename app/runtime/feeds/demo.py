@@ -9,16 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import msgspec
 import structlog
 
+from app.domain.problems import Problem
 from app.domain.secret import Secret
 from app.domain.transfers import Receiver
 from app.domain.venues import Venue
 from app.exchanges import fx
 from app.exchanges.signing import Keys
-from app.net.egress import Egress
-from app.net.http import Http, Unanswered
 from app.runtime.feeds.endpoints import Endpoint
 from app.runtime.feeds.limits import DEMO_READY_S, DEMO_RESTART_S, DEMO_STOP_S
 from app.runtime.feeds.outages import Outages
@@ -29,7 +27,6 @@ ROOT = Path(__file__).parents[3]
 READY = re.compile(rb"ready (\d{1,5})-(\d{1,5})\n")
 HOLDER = Receiver("김프", "KIMP")
 """Of the test accounts."""
-TOLD_S_MAX = 5.0
 # The kernel ends it with us even where it hangs and does not see its input end; survives exec.
 BOUND = """
 import ctypes, os, sys
@@ -48,28 +45,6 @@ def drill_keys(holder: Receiver | None = None) -> dict[Venue, Keys]:
         for venue in Venue
         if venue is not Venue.COINBASE
     }
-
-
-class _Told(msgspec.Struct):
-    key: str
-    private_pem: str
-
-
-async def told_key(rest: str, holder: Receiver | None = None) -> Keys | None:
-    """Coinbase's key of a simulator at this address, by its own word; None where it says none."""
-    url = f"{rest.rstrip('/')}/__sim/keys"
-    egress = Egress()
-    egress.allow(url, chosen=True)
-    http = Http(egress, total_s=TOLD_S_MAX)
-    try:
-        answer = await http.ask("GET", url)
-        told = msgspec.json.decode(answer.body, type=_Told)
-    except (Unanswered, msgspec.MsgspecError) as reason:
-        log.warning("no_coinbase_key", reason=str(reason))
-        return None
-    finally:
-        await http.close()
-    return Keys(told.key, Secret(told.private_pem), None, holder or HOLDER)
 
 
 class CannotStart(Exception):
@@ -93,7 +68,7 @@ class Demo:
         self.keys: Mapping[Venue, Keys] = drill_keys()
         fx_port = first + len(Venue)
         self.fx_urls = tuple(_on(fx_port, url) for url in (fx.URLS[0], fx.URLS[-1]))
-        self.outages = Outages(self.endpoints)
+        self.outages = Outages(self._say)
         self._process = process
         self._first = first
         self._words = words
@@ -117,7 +92,6 @@ class Demo:
     async def stop(self) -> None:
         self._watching.cancel()
         await asyncio.gather(self._watching, return_exceptions=True)
-        await self.outages.stop()
         await _end(self._process)
 
     async def _kept_up(self) -> None:
@@ -137,6 +111,13 @@ class Demo:
                     break
             log.warning("demo_market_back", pid=self._process.pid)
             self._tell("back")
+
+    def _say(self, words: str) -> None:
+        """A line to the child. Raises Problem not_ready: it is just being started anew."""
+        wire = self._process.stdin
+        if self._process.returncode is not None or wire is None or wire.is_closing():
+            raise Problem("not_ready")
+        wire.write(f"{words}\n".encode())
 
     def _tell(self, word: str) -> None:
         for call in self._calls:
