@@ -64,8 +64,12 @@ class OnDisk(RuleBasedStateMachine):
         self._stack = ExitStack()
         self.conn: sa.Connection = self._stack.enter_context(disk().transaction())
 
+    def at_last(self) -> None:
+        """What must hold at the end of every story."""
+
     def teardown(self) -> None:
-        self._stack.close()
+        with self._stack:
+            self.at_last()
 
     @rule(seconds=st.sampled_from((0.5, 10.0, LEASE_S + 1.0)))
     def time_passes(self, seconds: float) -> None:
@@ -101,7 +105,12 @@ class Cycles(OnDisk):
         view = self.known[owner]
         outcome = Outcome.CLOSED_BY_HAND if to is CycleState.COMPLETED else None
         wanted = Decision(
-            view.cycle.id, view.cycle.version, view.cycle.step, (Move(to),), outcome=outcome
+            view.cycle.id,
+            view.cycle.version,
+            view.cycle.step,
+            (Move(to),),
+            outcome=outcome,
+            reason="RETURN_STUCK",
         )
         counts = not self.is_over and owner == self.owner and view.cycle.version == self.version
         if counts and to not in MOVES[self.state]:
@@ -141,13 +150,12 @@ class Cycles(OnDisk):
         cycle = _view(self.conn).cycle
         assert (cycle.state, cycle.fence, cycle.version) == (self.state, self.fence, self.version)
 
-    def teardown(self) -> None:
+    def at_last(self) -> None:
         moved = self.conn.execute(
             sa.text("SELECT to_status FROM transition WHERE cycle_id = 'c-1' ORDER BY seq")
         )
         assert [row.to_status for row in moved] == self.way
         assert audit.check(self.conn, MODE) == []
-        super().teardown()
 
 
 def _view(conn: sa.Connection) -> CycleView:
