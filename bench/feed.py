@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 
 RECORDED = 400
 STREAM = "@depth20@100ms"
@@ -62,7 +63,7 @@ async def run(port: int, rate: float) -> None:
             wait = began + number / rate - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
-            if socket.transport.is_closing():
+            if socket.state is not State.OPEN:
                 return
             data = frame["data"]
             assert isinstance(data, dict)
