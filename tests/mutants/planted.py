@@ -41,17 +41,12 @@ BUGS = (
     Bug(
         "what is found in SENT is sent",
         "R2",
-        LEDGER + "sending.py",
-        "    if seen is None or seen.state != OrderState.PLANNED:\n"
-        "        return NOT_PLANNED\n"
-        "    cycle = cycles.lock(conn, mode, seen.cycle_id)\n"
-        "    row = intent_rows.locked(conn, mode, client_id, kind)\n"
-        "    if row.state != OrderState.PLANNED:\n",
-        "    if seen is None:\n"
-        "        return NOT_PLANNED\n"
-        "    cycle = cycles.lock(conn, mode, seen.cycle_id)\n"
-        "    row = intent_rows.locked(conn, mode, client_id, kind)\n"
-        "    if row.is_over:\n",
+        RUNTIME + "gateway.py",
+        "        async with asyncio.TaskGroup() as tasks:\n            tasks.create_task(survey(",
+        "        for order in orders:\n"
+        "            if order.state is OrderState.SENT:\n"
+        "                await self._answer(self.port.place(order))\n"
+        "        async with asyncio.TaskGroup() as tasks:\n            tasks.create_task(survey(",
     ),
     Bug(
         "the kill switch is not read by the one who sends",
