@@ -112,12 +112,18 @@ def _turn(
 ) -> dict[Venue, Lease]:
     found = {}
     for name, venue in names.items():
-        held = before.get(venue)
-        lease = None if held is None else leases.renew(conn, held, ttl_s)
-        lease = lease or leases.claim(conn, name, owner, ttl_s)
+        lease = _kept(conn, name, before.get(venue), owner, ttl_s)
         if lease is not None:
             found[venue] = lease
     return found
+
+
+def _kept(
+    conn: Connection, name: str, before: Lease | None, owner: str, ttl_s: float
+) -> Lease | None:
+    """Renewed, or claimed where it is free."""
+    lease = None if before is None else leases.renew(conn, before, ttl_s)
+    return lease or leases.claim(conn, name, owner, ttl_s)
 
 
 def _release(conn: Connection, held: Sequence[Lease]) -> None:
@@ -170,13 +176,6 @@ class InitiatorLease:
         lease, self._lease, self.held = self._lease, None, False
         if lease is not None:
             await self._ledger.write(_release, [lease])
-
-
-def _kept(
-    conn: Connection, name: str, before: Lease | None, owner: str, ttl_s: float
-) -> Lease | None:
-    lease = None if before is None else leases.renew(conn, before, ttl_s)
-    return lease or leases.claim(conn, name, owner, ttl_s)
 
 
 class CycleLeases:
