@@ -10,6 +10,7 @@ import json
 import secrets
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
@@ -38,7 +39,7 @@ def _base64(secret: str, text: str) -> str:
     return base64.b64encode(hmac.digest(secret.encode(), text.encode(), "sha256")).decode()
 
 
-class Signer:
+class Signer(ABC):
     """One account. ask: headers given replace or (empty) leave out those of the signature; what
     came too soon is asked again."""
 
@@ -71,8 +72,9 @@ class Signer:
                 return reply
             await asyncio.sleep(0.2)
 
+    @abstractmethod
     def signed(self, method: str, target: str, body: str, at_ms: int) -> dict[str, str]:
-        raise NotImplementedError
+        """Headers of the request."""
 
     async def near(self, share: str) -> str:
         """A price of BTC at a share of the best offer, on its tick."""
