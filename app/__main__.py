@@ -47,7 +47,6 @@ def serve(settings: Settings) -> int:
         print(f"kimp does not know {name}: is it a typing error?", file=sys.stderr)
     serving.raise_open_files()
     collector.calm()
-    sys.setswitchinterval(serving.SWITCH_S)
     try:
         socket = serving.listen(settings.host, settings.port)
         # Looked at here for one clear line; the workbench takes it for good.

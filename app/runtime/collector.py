@@ -19,7 +19,8 @@ OLDER = 20
 OLDEST = 50
 
 # How long a thread may keep the interpreter while the loop has a frame to decide; Python's own 5 ms
-# are more than nearly every frame may take.
+# are more than nearly every frame may take. The other way round as well: while the loop is busy,
+# each statement of the thread that writes to SQLite waits this long.
 TURN_S = 0.0005
 
 # glibc gives every thread a heap of its own and keeps what is freed in it; ours hardly allocate.

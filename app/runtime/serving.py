@@ -27,9 +27,6 @@ KEEP_ALIVE_S = 65
 MESSAGE_BYTES_MAX = 16_384
 CONNECTIONS_MAX = 4_096
 BACKLOG = 2_048
-# A thread that waits for its turn, such as the one that writes to SQLite, gets it this soon. With
-# Python's own 5 ms each statement of a transaction costs as much while the loop is busy.
-SWITCH_S = 0.000_5
 # Requests that are still running this long after the signal are cancelled.
 SHUTDOWN_S_MAX = 5
 
