@@ -288,8 +288,6 @@ class Recorder:
             self.lost(answer.fact.decision.cycle_id)
         else:
             self._go_on(answer.kept.view, at_ns)
-        if answer.kept is not None:
-            self._forget_ended(answer.kept.view)
 
     def _go_on(self, view: CycleView, at_ns: int) -> None:
         """With a cycle of ours; or it is others' from here on, and nothing is decided about it."""
