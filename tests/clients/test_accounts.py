@@ -11,8 +11,6 @@ import pytest
 from tests.clients.test_clients import CCXT, ROOT, told
 from tests.simulator.kit import Simulated, simulated
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 QUOTES = {"upbit": "KRW", "bithumb": "KRW", "binance": "USDT", "okx": "USDT"}
 
 

@@ -12,8 +12,6 @@ import pytest
 
 from tests.simulator.kit import SECURE, VENUES, Simulated
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 CCXT = ROOT / ".venv-clients" / "bin" / "python"

@@ -11,8 +11,6 @@ import pytest
 from tests.clients.test_clients import CCXT, ROOT, told
 from tests.simulator.kit import Simulated, simulated
 
-pytestmark = pytest.mark.xdist_group("clients")
-
 VENUES = ("binance", "okx", "bybit", "kucoin", "gate", "bitget", "coinbase")
 GROSS = frozenset({"binance", "gate", "bitget"})
 """The amount asked for there includes the fee."""

@@ -18,7 +18,6 @@ CYCLES = 36 if LONG else 8
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.xdist_group("live")
 @pytest.mark.parametrize(("count", "database"), LONG_STORIES if LONG else SHORT_STORIES)
 def test_each_cycle_is_handled_once_and_given_up_once(count: int, database: str) -> None:
     told = play(count, database, cycles=CYCLES)

@@ -12,7 +12,7 @@ import pytest
 from tests.browser.service import Service, running
 from tests.live.world import VENUES, until
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.browser.service import Service
 from tests.live.test_paper import completed, engine, items
 from tests.live.world import Simulator, simulating, until, watching
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(600)
 
 WORLD = ("--coins", "8", "--transfer-s", "4", "--rate", "200", "--seed", "7")
 SETTINGS = {

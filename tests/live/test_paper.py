@@ -14,7 +14,7 @@ import pytest
 from tests.browser.service import Service, running
 from tests.live.world import until
 
-pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(600)
 
 ENVIRONMENT = {"KIMP_FEEDS": "demo", "KIMP_VENUES": "upbit,binance,bybit,kucoin"}
 COMPLETES_S_MAX = 180

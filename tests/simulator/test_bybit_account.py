@@ -200,14 +200,16 @@ async def test_the_stream_of_an_account_needs_its_login(bybit: Bybit) -> None:
         while "Filled" not in statuses:
             frame = await heard(stream)
             row = frame["data"][0]
+            if row.get("orderId") != answer["result"]["orderId"]:
+                continue  # an older order of this account
             if frame["topic"] == "order":
-                assert row["orderId"] == answer["result"]["orderId"]
                 statuses.append(row["orderStatus"])
             elif frame["topic"] == "execution":
                 executed += Decimal(row["execQty"])
         assert statuses[0] == "New"
         while executed < Decimal("0.002"):
             frame = await heard(stream)
-            if frame["topic"] == "execution":
-                executed += Decimal(frame["data"][0]["execQty"])
+            row = frame["data"][0]
+            if frame["topic"] == "execution" and row["orderId"] == answer["result"]["orderId"]:
+                executed += Decimal(row["execQty"])
         assert executed == Decimal("0.002")

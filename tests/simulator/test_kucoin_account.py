@@ -190,7 +190,8 @@ async def test_the_stream_of_an_account_needs_a_private_token(kucoin: Kucoin) ->
             if frame["subject"] == "account.balance":
                 balances.append(frame["data"]["currency"])
                 continue
-            assert frame["data"]["clientOid"] == asked["clientOid"]
+            if frame["data"]["clientOid"] != asked["clientOid"]:
+                continue  # an older order of this account
             kinds.append(frame["data"]["type"])
             matched += Decimal(frame["data"].get("matchSize", "0"))
         assert kinds[0] == "received"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.torture.network import SLOWEST, sickness
 
-pytestmark = [pytest.mark.timeout(1_200), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(1_200)
 
 
 def test_sick_wires_to_venues_and_database_lose_and_double_nothing() -> None:

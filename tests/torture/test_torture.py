@@ -7,7 +7,7 @@ import pytest
 from tests.torture.killer import DATABASES, torture
 from tests.torture.network import SLOWEST
 
-pytestmark = [pytest.mark.timeout(1_200), pytest.mark.xdist_group("live")]
+pytestmark = pytest.mark.timeout(1_200)
 FEW = 4
 """Cycles at a time: so that what is left at the end is soon over."""
 
