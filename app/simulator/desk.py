@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 import uuid
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import ROUND_UP, Context, Decimal, localcontext
 from random import Random
 from typing import TYPE_CHECKING
 
 from app.simulator import matching
-from app.simulator.faults import NEWS_KINDS
+from app.simulator.faults import NEWS_KINDS, Fault
 from app.simulator.futures import Futures
 from app.simulator.protocol import Listing, Trade
 from app.simulator.purses import EXACT, Purses
@@ -249,6 +249,7 @@ class VenueDesk(Desk):
 
     def _match(self, order: Order) -> None:
         """As far as the book goes now; then it rests, or ends."""
+        stays = order.force in {"gtc", "post"} or self._sick({"rests"}, order) is not None
         taken = self._reached(order)
         enough = order.funds is not None and not self._starved(order, taken)
         if order.force == "fok" and self._short(order, taken):
@@ -256,7 +257,7 @@ class VenueDesk(Desk):
         self._eat(order, taken, enough=enough)
         if order.status != "open":
             return
-        if order.kind == "limit" and order.force in {"gtc", "post"}:
+        if order.kind == "limit" and stays:
             self.resting.setdefault(order.listing.symbol, []).append(order)
         else:
             self._end(order)
@@ -268,12 +269,15 @@ class VenueDesk(Desk):
             taken = matching.by_funds(levels, order.funds - order.value, listing.lot)
         else:
             taken = matching.by_quantity(levels, self._left(order))
-        fault = self.part.faults.find(frozenset({"partial"}), listing.symbol)
+        fault = self._sick({"partial", "rests"}, order)
         if fault is None or not taken:
             return taken
         self.part.faults.used(fault)
         some, of = PARTIAL
         return matching.by_quantity(taken, max(1, sum(one.lots for one in taken) * some // of))
+
+    def _sick(self, kinds: Collection[str], order: Order) -> Fault | None:
+        return self.part.faults.find(frozenset(kinds), order.listing.symbol)
 
     def _left(self, order: Order) -> int:
         assert order.quantity is not None

@@ -24,13 +24,16 @@ END_KINDS = frozenset({"withdraw_reject", "deposit_return"})
 ASSET_KINDS = HOLD_KINDS | END_KINDS
 NEWS_KINDS = frozenset({"news_drop", "news_duplicate", "news_late"})
 """One word of the user stream each; news_late: by ms."""
-TRADE_KINDS = frozenset({"partial", "halt"})
-"""partial: one order meets only a part of what the book shows. halt: a symbol takes no orders."""
+TRADE_KINDS = frozenset({"partial", "rests", "halt"})
+"""partial: one order meets only a part of what the book shows. rests: what is left of it then stays
+in the book, whatever it asked for. halt: a symbol takes no orders."""
 KINDS = (
     STREAM_KINDS | ANSWER_KINDS | LASTING_KINDS | ONCE_KINDS | ASSET_KINDS | NEWS_KINDS
     | TRADE_KINDS
 )  # fmt: skip
-COUNTED_KINDS = STREAM_KINDS | ANSWER_KINDS | END_KINDS | NEWS_KINDS | {"checksum", "partial"}
+COUNTED_KINDS = (
+    STREAM_KINDS | ANSWER_KINDS | END_KINDS | NEWS_KINDS | {"checksum", "partial", "rests"}
+)
 """Once, where nothing else is said."""
 FAULTS_MAX = 200
 SECONDS_DEFAULT = 30.0

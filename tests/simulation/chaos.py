@@ -9,6 +9,7 @@ Where it can strike, so that nobody has to plant it in the product:
 | a read of the database | an exception of nobody's making in the task that reads |
 | a request on its way there, an answer on its way back | lost, late; death before and after |
 | at the venue | refused, limited, banned, an error though it was done, a page, a list that lags |
+| between a claim and what it sends (`Line`) | a long sleep; an exception of ours after the answer |
 | the user stream | a row lost, late, twice; the connection cut |
 | a reader of lists (`pages`) | three rows a page, so that cursors are followed |
 | people and venues (`troubles`) | kill switch, halts, clicks, policies, holds, refusals, silence |
@@ -43,6 +44,10 @@ class Odds:
     """HTML with 200."""
     limited: float = 0.0
     banned: float = 0.0
+    asleep: float = 0.0
+    """Longer than any lease, before what is ready to be sent leaves."""
+    broken: float = 0.0
+    """An exception of our own where the answer to an act is read."""
     unlisted: float = 0.0
     """A list or a look that does not know yet what has just happened."""
     database_busy: float = 0.0
@@ -67,6 +72,8 @@ WORST = Odds(
     page=0.01,
     limited=0.01,
     banned=0.002,
+    asleep=0.05,
+    broken=0.02,
     unlisted=0.05,
     database_busy=0.01,
     database_away=0.002,

@@ -11,6 +11,7 @@ from tests.simulation.chaos import Chaos
 T0_NS = 1_750_000_000 * SECOND_NS
 """When every story begins."""
 PAUSES_S = (3.0, 200.0)
+SLEEPS_S = (40.0, 200.0)
 STRETCH = (1.0, 3.0)
 """How much longer than asked a busy machine lets us sleep."""
 CALM_S, CALM = 2.0, 4.0
@@ -64,10 +65,14 @@ class Process:
             self._graves.append(grave)
             await grave
         if self.trouble("pause"):
-            self.chaos.met[f"pause {where}"] += 1
-            self.paused_until = self._now() + self._random.uniform(*PAUSES_S)
-            self.note("pause", round(self.paused_until, 3))
-            await self.gate(where)
+            await self.stand_still(where, PAUSES_S)
+
+    async def stand_still(self, where: str, between_s: tuple[float, float]) -> None:
+        """SIGSTOP, and SIGCONT some time later."""
+        self.chaos.met[f"pause {where}"] += 1
+        self.paused_until = self._now() + self._random.uniform(*between_s)
+        self.note("pause", round(self.paused_until, 3))
+        await self.gate(where)
 
     def trouble(self, kind: str) -> bool:
         return self.chaos.happens(kind, self.name.partition(".")[0])

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SECOND = "second "
 LATE_ROLES = frozenset({Role.SECOND, Role.REBALANCE, Role.COMPENSATION})
-Watch = Callable[[Connection, str, object], None]
+Watch = Callable[[Connection, str, str, object], None]
 
 
 class Disk:
@@ -83,7 +83,7 @@ def leg(found: object) -> str:
 
 
 class Store:
-    """One process' way to the disk. watch: looks at every write before its commit."""
+    """One process' way to the disk. watch(conn, process, what, found): before every commit."""
 
     def __init__(self, disk: Disk, process: Process, watch: Watch) -> None:
         self._disk = disk
@@ -121,7 +121,7 @@ class Store:
                 process.chaos.met[f"rolled back {name}"] += 1
                 raise away()
             else:
-                self._watch(conn, name, found)
+                self._watch(conn, process.name, name, found)
                 conn.commit()
                 process.note("commit", name)
         await process.gate(f"committed {name}")

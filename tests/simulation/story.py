@@ -116,7 +116,7 @@ class Story:
         self.theatre = Theatre.built(self.seed)
         self.wire = Wire(self.theatre, self.chaos)
         self.people = Process("people", Chaos(self.seed, Odds()))
-        self.store = Store(self.disk, self.people, lambda _c, _n, _f: None)
+        self.store = Store(self.disk, self.people, lambda _c, _p, _n, _f: None)
         self.troubles = Troubles(self, Random(f"troubles {self.seed}"))
         self.theatre.beat(0.0, moves=True)
         if self.has_troubles:
@@ -178,8 +178,8 @@ class Story:
 
     # ---- what is watched while it runs -----------------------------------------------------------
 
-    def _watch(self, conn: Connection, name: str, found: object) -> None:
-        """I10: the sending transaction itself. And what came of races."""
+    def _watch(self, conn: Connection, who: str, name: str, found: object) -> None:
+        """R8, H28, I10: the sending transaction itself. And what came of races."""
         if name == "commit_facts" and isinstance(found, list):
             self.troubles.committed([each.kept.view for each in found if each.kept is not None])
         if isinstance(found, str):
@@ -192,12 +192,14 @@ class Story:
             state = trading_state.read(conn, MODE)
             if state.killed or state.state is TradingState.HALTED:
                 self.violations.append(f"I10 {found.client_id} sent while {state.state}")
+            self.violations += truth.lost(conn, MODE, found, who)
             until_ns = found.valid_until_ns or 0
             self.wire.valid_until[found.client_id] = until_ns
             self.wire.legs[found.client_id] = leg(found)
             if isinstance(found, Transfer):
                 venue = found.terms.from_venue
                 self.wire.withdrawn_until[venue] = until_ns
+                self.violations += truth.confused(conn, MODE, found)
 
     def _opening(self, instance: Instance, fact: CycleOpened) -> None:
         """I11: no cycle on a book that is old or broken."""

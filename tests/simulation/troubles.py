@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 VENUE_KINDS = (
     "withdraw_hold", "deposit_hold", "withdraw_reject", "deposit_return", "consent", "halt",
     "partial", "maintenance", "skew", "wallet", "key", "silence", "manual_deposit",
-    "manual_order", "wrong_balance", "shaved", "streams", "refusals", "refusals",
+    "manual_order", "wrong_balance", "shaved", "streams", "refusals", "refusals", "rests", "rests",
 )  # fmt: skip
 PEOPLE_KINDS = ("halt_all", "kill", "fewer")
 BOOKED = frozenset({"manual_deposit", "manual_order", "wrong_balance"})
@@ -34,6 +34,7 @@ BOOKED = frozenset({"manual_deposit", "manual_order", "wrong_balance"})
 LASTS_S = (5.0, 90.0)
 LONG_S = (90.0, 400.0)
 REFUSALS = 9
+RESTS = 4
 DARK_SHARE = 0.15
 MONEY = frozenset({"KRW", "USD", "USDT"})
 """What has a price without any book."""
@@ -100,6 +101,8 @@ class Troubles:
         body: dict[str, Any] = {"kind": kind}
         if kind in {"withdraw_reject", "deposit_return", "partial"}:
             body["count"] = 1
+        elif kind == "rests":
+            body["count"] = RESTS
         else:
             body["seconds"] = lasts_s
         if kind == "halt":

@@ -51,6 +51,35 @@ def check(conn: Connection, mode: str, theatre: Theatre, outside: Outside) -> li
     return found
 
 
+def lost(conn: Connection, mode: str, leaving: Order | Transfer, who: str) -> list[str]:
+    """R8: it leaves though another has taken over its cycle, and has not asked for it."""
+    table = arbitrage_cycles
+    cycle = conn.execute(
+        sa.select(table.c.owner, table.c.fence).where(table.c.id == leaving.cycle_id)
+    ).one()
+    fence = conn.execute(
+        sa.select(intent.c.fence).where(
+            intent.c.mode == mode, intent.c.client_id == leaving.client_id
+        )
+    ).scalar_one()
+    if cycle.owner == who or fence == cycle.fence:
+        return []
+    return [f"R8 {who} sends {leaving.client_id}, planned under {fence}; {cycle} has its cycle"]
+
+
+def confused(conn: Connection, mode: str, leaving: Transfer) -> list[str]:
+    """H28: what is to leave looks like another whose fate nobody knows: one list shows both."""
+    mine = leaving.terms
+    return [
+        f"H28 {leaving.client_id} leaves {mine.from_venue} while {each.client_id} is {each.state}"
+        for each in _intents(conn, mode)[1]
+        if each.client_id != leaving.client_id
+        and each.state in {TransferState.SENT, TransferState.UNKNOWN}
+        and (each.terms.from_venue, each.terms.asset, each.terms.network)
+        == (mine.from_venue, mine.asset, mine.network)
+    ]
+
+
 def versions(conn: Connection, mode: str) -> list[tuple[str, int]]:
     """Of every cycle, in the order in which they were opened."""
     rows = conn.execute(_VERSIONS, {"of": mode})

@@ -21,7 +21,7 @@ from app.net.websocket import Unconnected
 from app.simulator.part import Outlet, Part
 from app.simulator.protocol import HTML, Listing, Reply, Request
 from tests.simulation.chaos import Chaos
-from tests.simulation.process import Process, world_ns
+from tests.simulation.process import SLEEPS_S, Process, world_ns
 from tests.simulation.theatre import Theatre
 
 PATIENCE_S = 15.0
@@ -87,7 +87,7 @@ class Wire:
         body = request.body.decode(errors="replace") + request.query
         return next((leg for name, leg in self.legs.items() if leg and name in body), "")
 
-    def is_late(self, venue: Venue, request: Request) -> bool:
+    def is_late(self, venue: Venue, request: Request, left_ns: int) -> bool:
         """What a venue without deadlines would still take, and the network does not keep."""
         if request.method == "GET":
             return False
@@ -96,7 +96,7 @@ class Wire:
         known = [until for name, until in self.valid_until.items() if name in body]
         if not known and venue in self.withdrawn_until:
             known = [self.withdrawn_until[venue]]
-        return bool(known) and at_ns > max(known) + GRACE_NS
+        return bool(known) and at_ns > max(*known, left_ns) + GRACE_NS
 
 
 class Line:
@@ -125,6 +125,8 @@ class Line:
         request = Request(method, parts.path, parts.query, {"host": parts.netloc, **named}, body)
         leg = "" if method == "GET" else self._wire.leg(request)
         await process.gate("ask" if method == "GET" else f"{leg}send")
+        if method != "GET" and process.trouble("asleep"):
+            await process.stand_still(f"{leg}send", SLEEPS_S)
         if leaving is not None:
             leaving()
         sent_ns = process.at_ns()
@@ -143,6 +145,8 @@ class Line:
             self._wire.under_way -= acts
         received_ns = process.at_ns()
         await process.gate("answered")
+        if method != "GET" and process.trouble("broken"):
+            raise RuntimeError("simulated: a bug where an answer is read")
         told = {name.lower(): value for name, value in reply.headers}
         part = self._wire.theatre.parts[venue]
         told["date"] = formatdate(part.now_ms() // 1_000, usegmt=True)
@@ -159,13 +163,14 @@ class Line:
             there_s = self._random.uniform(*LATE_S)
             chaos.met[f"{self._wire.leg(request)}late"] += 1
         back_s = self._random.uniform(*LATENCY_S)
+        left_ns = world_ns()
         is_lost = chaos.happens("answer_lost", who)
         if is_lost and act:
             what = "withdraw" if "withdraw" in request.path else "order"
             chaos.met[f"answer_lost {what if request.method == 'POST' else 'cancel'}"] += 1
 
         def arrive() -> None:
-            if self._wire.is_late(venue, request):
+            if self._wire.is_late(venue, request, left_ns):
                 return
             reply = self._wire.serve(venue, request, who)
             if reply is not None and not is_lost:
