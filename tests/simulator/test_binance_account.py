@@ -145,6 +145,16 @@ async def test_an_ioc_that_finds_nothing_expires(binance: Binance) -> None:
     assert (told["status"], told["executedQty"]) == ("EXPIRED", "0.00200000")
 
 
+async def test_a_venue_may_forget_what_an_ioc_is(binance: Binance) -> None:
+    await binance.venue.fault("rests")
+    asked = await order(binance, quantity="0.005")
+    told = (await place(binance, **asked)).json()
+    assert (told["status"], told["executedQty"]) == ("PARTIALLY_FILLED", "0.00200000")
+    mine = {"symbol": "BTCUSDT", "origClientOrderId": asked["newClientOrderId"]}
+    gone = (await binance.ask("DELETE", "/api/v3/order", **mine)).json()
+    assert (gone["orderId"], gone["executedQty"]) == (told["orderId"], "0.00200000")
+
+
 async def test_a_market_order_by_quote(binance: Binance) -> None:
     asked: dict[str, Any] = {
         "symbol": "BTCUSDT",

@@ -157,7 +157,7 @@ steps = st.lists(
             st.just("fault"),
             venues,
             st.sampled_from(
-                ("partial", "halt", "withdraw_hold", "withdraw_reject", "deposit_return",
+                ("partial", "rests", "halt", "withdraw_hold", "withdraw_reject", "deposit_return",
                  "deposit_hold", "consent", "news_drop", "silence", "skew")
             ),
         ),
