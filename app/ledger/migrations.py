@@ -8,8 +8,6 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command, op
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -71,12 +69,6 @@ def _upgrade(conn: sa.Connection, revision: str) -> None:
     if conn.dialect.name == "sqlite":
         broken = conn.exec_driver_sql("PRAGMA foreign_key_check").first()
         assert broken is None, f"a migration left {broken} without its parent"
-
-
-def revisions(conn: sa.Connection) -> tuple[str | None, str | None]:
-    """(what the database has, what this kimp brings); the first is None before the first start."""
-    newest = ScriptDirectory(str(SCRIPTS)).get_current_head()
-    return MigrationContext.configure(conn).get_current_revision(), newest
 
 
 def create_table(name: str, *items: sa.schema.SchemaItem) -> None:

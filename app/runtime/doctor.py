@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from app.domain.records import SealedRow
 from app.domain.roles import ALL, Roles, told
 from app.domain.venues import Venue
-from app.ledger import addresses, clock, credentials, engines, migrations, second_factors
+from app.ledger import addresses, clock, credentials, engines, revision, second_factors
 from app.ledger.database import Database
 from app.ledger.queries import Connection
 from app.runtime import processes
@@ -61,7 +61,7 @@ async def live_findings(database_url: str, live: Live) -> list[Finding]:
         return [Finding("note", "live", "nothing is prepared: no database yet")]
     db = Database.open(database_url)
     try:
-        has, brings = await db.read(migrations.revisions)
+        has, brings = await db.read(revision.current), revision.NEWEST
         if has != brings:
             return [Finding("note", "live", "looked at when the tables are of today")]
         sealed = await db.read(credentials.list_all)
@@ -133,7 +133,7 @@ async def findings(data_dir: Path, outside: Dependencies, roles: Roles = ALL) ->
             word: Literal["ok", "fail"] = "ok" if check.ok else "fail"
             found.append(Finding(word, name, check.detail, "" if check.ok else REMEDIES[name]))
             if name == "database" and check.ok:
-                has, brings = await db.read(migrations.revisions)
+                has, brings = await db.read(revision.current), revision.NEWEST
                 found.append(_schema(has, brings))
                 if has == brings:
                     found += _processes(roles, await db.read(processes.alive))

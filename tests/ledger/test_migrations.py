@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
@@ -20,10 +21,10 @@ from app.domain.records import StudyKind, StudyPointRow
 from app.ledger import accounts, datasets, engines, migrations, preferences, queries, runs, studies
 from app.ledger.database import Database
 from app.ledger.engines import DatabaseUnusable
+from app.ledger.revision import NEWEST
 from app.ledger.tables import metadata
 from tests.ledger.builders import T0, facts, spec, sweep_spec
 
-HEAD = "0007"
 REPOSITORY = Path(__file__).resolve().parents[2]
 MIGRATE = """
 import asyncio, sys
@@ -65,11 +66,11 @@ async def test_an_empty_database_comes_to_the_newest_schema(
     database_url: str, database_engine: AsyncEngine
 ) -> None:
     await Database.migrate(database_url)
-    assert await revision(database_engine) == HEAD
+    assert await revision(database_engine) == NEWEST
     assert await differences(database_engine) == []
 
     await Database.migrate(database_url)
-    assert await revision(database_engine) == HEAD
+    assert await revision(database_engine) == NEWEST
 
 
 async def test_a_missing_column_would_be_noticed(
@@ -161,8 +162,30 @@ async def test_an_upgrade_that_was_killed_half_way_goes_on(
             await conn.exec_driver_sql(statement)
 
     await Database.migrate(database_url)
-    assert await revision(database_engine) == HEAD
+    assert await revision(database_engine) == NEWEST
     assert await differences(database_engine) == []
+
+
+def test_a_start_without_news_does_without_alembic(tmp_path: Path) -> None:
+    start = f"""
+import asyncio, sys
+import app.main
+from app.ledger.database import Database
+
+asyncio.run(Database.migrate("sqlite:///{tmp_path}/kimp.db"))
+print("alembic" in sys.modules)
+"""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", start],
+            cwd=REPOSITORY,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert told == [["True"], ["False"]]
 
 
 async def test_a_database_of_a_newer_kimp_is_refused_in_one_line(
@@ -190,7 +213,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_password(url: str
 
 def test_the_steps_are_one_line_and_go_forward_only() -> None:
     script = ScriptDirectory(str(migrations.SCRIPTS))
-    assert script.get_heads() == [HEAD]
+    assert script.get_heads() == [NEWEST]
     for step in script.walk_revisions():
         with pytest.raises(RuntimeError, match="forward only"):
             step.module.downgrade()
