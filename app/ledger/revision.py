@@ -10,12 +10,12 @@ import sqlalchemy as sa
 NEWEST = "0007"
 """The last file of alembic/versions."""
 
-_HAS = sa.select(sa.column("version_num")).select_from(sa.table("alembic_version"))
+_HAS = sa.text("SELECT version_num FROM alembic_version")
 
 
 def current(conn: sa.Connection) -> str | None:
     """None before the first start."""
     if not sa.inspect(conn).has_table("alembic_version"):
         return None
-    found: str | None = conn.execute(_HAS).scalar()
+    found: str | None = conn.scalar(_HAS)
     return found
