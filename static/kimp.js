@@ -319,4 +319,22 @@
   document.addEventListener('htmx:before:request', event => {
     if (frozen && event.target.closest?.('[data-poll]')) event.preventDefault();
   });
+
+  /* ---- a figure that has just changed stands out for a moment, one moment at a time ---- */
+  const BRIGHT_MS = 700;
+  const BRIGHT_MAX = 60;
+  const bright = new WeakSet();
+  const brighten = cell => {
+    bright.add(cell);
+    const light = {offset: 0, color: 'var(--ink)', textShadow: '0 0 .5em currentColor'};
+    cell.animate([light], {duration: BRIGHT_MS, easing: 'ease-out'}).onfinish = () => bright.delete(cell);
+  };
+  if (!matchMedia('(prefers-reduced-motion:reduce)').matches) {
+    const changed = changes => {
+      const cells = new Set(changes.map(({target}) => target.parentElement?.closest('.n, .amt')));
+      const dull = [...cells].filter(cell => cell && !bright.has(cell) && !cell.matches('.z'));
+      for (const cell of dull.slice(0, BRIGHT_MAX)) brighten(cell);
+    };
+    new MutationObserver(changed).observe(byId('main'), {subtree: true, characterData: true});
+  }
 })();

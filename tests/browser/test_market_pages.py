@@ -97,6 +97,22 @@ async def test_figures_move_and_rows_stay_the_same_elements(
     await expect(page.locator("#tape")).not_to_have_text(tape)
 
 
+async def test_what_has_changed_is_bright_for_a_moment_where_motion_is_wanted(
+    open_page: Open, moving_market: Service
+) -> None:
+    page = await open_page("/", at=moving_market)
+    bright = (
+        "() => document.getAnimations().filter(a => a.effect.getTiming().duration === 700).length"
+    )
+    await page.wait_for_function("() => document.querySelector('#stream').dataset.state === 'live'")
+    assert await page.evaluate(bright) == 0
+    await page.emulate_media(reduced_motion="no-preference")
+    await page.reload()
+    await page.wait_for_function(bright)
+    cell = "() => document.getAnimations().map(a => a.effect.target.className).join(' ')"
+    assert {"n", "amt"} & set((await page.evaluate(cell)).split())
+
+
 async def test_focus_survives_what_moves(open_page: Open, moving_market: Service) -> None:
     page = await open_page("/", at=moving_market)
     await page.locator("#p-SOL a").focus()
