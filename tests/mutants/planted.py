@@ -123,11 +123,11 @@ BUGS = (
         "            order = replace(order, state=OrderState.CANCELLED)\n",
     ),
     Bug(
-        "late reports take an order back",
+        "late reports take fills back",
         "H22",
         RUNTIME + "outcomes.py",
-        "elif state is OrderState.UNKNOWN or ORDER_RANK[state] < ORDER_RANK[order.state]:",
-        "elif state is OrderState.UNKNOWN:",
+        "filled = max(order.filled_quantity, report.filled_quantity or Decimal(0))",
+        "filled = report.filled_quantity or order.filled_quantity",
     ),
     Bug(
         "what was proved absent is quietly left so",

@@ -11,7 +11,7 @@ from tests.simulation.chaos import Chaos
 T0_NS = 1_750_000_000 * SECOND_NS
 """When every story begins."""
 PAUSES_S = (3.0, 200.0)
-SLEEPS_S = (40.0, 200.0)
+SLEEPS_S = (60.0, 240.0)
 STRETCH = (1.0, 3.0)
 """How much longer than asked a busy machine lets us sleep."""
 CALM_S, CALM = 2.0, 4.0
