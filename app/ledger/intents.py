@@ -7,6 +7,9 @@ notes it. `complete`, `fees` and `average_price` of an order are the ledger's ow
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
 import sqlalchemy as sa
 
 from app.domain.accounting import VenueEvent
@@ -33,6 +36,15 @@ __all__ = [
 ]  # fmt: skip
 
 
+class Planned(NamedTuple):
+    """order: of a withdrawal None."""
+
+    kind: str
+    venue: Venue
+    client_id: str
+    order: Order | None
+
+
 def open_intents(
     conn: sa.Connection, mode: str, venue: Venue
 ) -> tuple[tuple[Order, ...], tuple[Transfer, ...]]:
@@ -46,23 +58,23 @@ def open_intents(
     )
 
 
-def planned(conn: sa.Connection, mode: str, venue: Venue) -> list[tuple[str, str]]:
-    """(kind, client id) of what waits to be sent from a venue, whichever process planned it:
-    only what its cycle's present owner has planned or confirmed."""
+def planned(conn: sa.Connection, mode: str, venues: Collection[Venue]) -> list[Planned]:
+    """What waits to be sent from these venues, whichever process planned it: only what its
+    cycle's present owner has planned or confirmed."""
     query = (
-        sa.select(intent.c.kind, intent.c.client_id)
+        sa.select(intent.c.kind, intent.c.venue, intent.c.client_id, intent.c.order_body)
         .join(arbitrage_cycles, arbitrage_cycles.c.id == intent.c.cycle_id)
         .where(
             intent.c.mode == mode,
             intent.c.is_over.is_(False),
-            intent.c.venue == venue,
+            intent.c.venue.in_(venues),
             intent.c.state == OrderState.PLANNED,
             intent.c.fence == arbitrage_cycles.c.fence,
             arbitrage_cycles.c.closed_at_ns.is_(None),
         )
         .order_by(intent.c.id)
     )
-    return [(kind, client_id) for kind, client_id in conn.execute(query)]
+    return [Planned(*row) for row in conn.execute(query)]
 
 
 def by_venue_order(conn: sa.Connection, mode: str, venue: Venue, known_as: str) -> Order | None:

@@ -148,11 +148,15 @@ def test_another_process_sends_what_the_present_owner_has_planned() -> None:
     with memory() as (conn, now):
         start(conn)
         open_one(conn, 1, new_order("buy-1"), new_order("buy-2", attempt=2))
-        assert intents.planned(conn, MODE, BINANCE) == [("order", "buy-1"), ("order", "buy-2")]
+        waiting = intents.planned(conn, MODE, [BINANCE, UPBIT])
+        assert [(each.kind, each.client_id) for each in waiting] == [
+            ("order", "buy-1"), ("order", "buy-2"),
+        ]  # fmt: skip
+        assert intents.planned(conn, MODE, [UPBIT]) == []
         assert isinstance(claim(conn, "gateway-of-another"), Order)
         now.pass_s(LEASE_S + 1)
         assert cycles.claim(conn, MODE, OTHER, LEASE_S, 1)
-        assert intents.planned(conn, MODE, BINANCE) == []
+        assert intents.planned(conn, MODE, [BINANCE]) == []
         assert claim(conn, ME, "buy-2") == "LOST", "its planner has lost the cycle"
         assert not intents.confirm(conn, MODE, "buy-2", ME)
         assert intents.confirm(conn, MODE, "buy-2", OTHER)

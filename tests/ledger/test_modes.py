@@ -38,7 +38,7 @@ def test_what_one_mode_has_planned_no_other_sends_or_sees(other: str) -> None:
 
         asked = intents.claim_order(conn, other, "buy-1", ME, held, WINDOW_MS, signed_at_ns=None)
         assert asked == "NOT_PLANNED"
-        assert intents.planned(conn, other, BINANCE) == []
+        assert intents.planned(conn, other, [BINANCE]) == []
         assert intents.open_intents(conn, other, BINANCE) == ((), ())
         assert intents.get_order(conn, other, "buy-1") is None
         assert cycles.view(conn, other, "c-1") is None

@@ -370,12 +370,9 @@ def _mail(
     conn: Connection, mode: str, venues: Sequence[Venue], planned_since_ns: int
 ) -> list[Command]:
     found: list[Command] = []
-    for venue in venues:
-        for kind, client_id in intents.planned(conn, mode, venue):
-            if kind == "order":
-                order = intents.get_order(conn, mode, client_id)
-                if order is not None and order.planned_at_ns >= planned_since_ns:
-                    found.append(SendOrder(venue, client_id))
-            else:
-                found.append(SendTransfer(venue, client_id))
+    for each in intents.planned(conn, mode, venues) if venues else ():
+        if each.order is None:
+            found.append(SendTransfer(each.venue, each.client_id))
+        elif each.order.planned_at_ns >= planned_since_ns:
+            found.append(SendOrder(each.venue, each.client_id))
     return found
