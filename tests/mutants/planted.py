@@ -123,13 +123,6 @@ BUGS = (
         "            order = replace(order, state=OrderState.CANCELLED)\n",
     ),
     Bug(
-        "late reports take fills back",
-        "H22",
-        RUNTIME + "outcomes.py",
-        "filled = max(order.filled_quantity, report.filled_quantity or Decimal(0))",
-        "filled = report.filled_quantity or order.filled_quantity",
-    ),
-    Bug(
         "what was proved absent is quietly left so",
         "R9",
         RUNTIME + "outcomes.py",
