@@ -123,13 +123,6 @@ BUGS = (
         "            order = replace(order, state=OrderState.CANCELLED)\n",
     ),
     Bug(
-        "what was proved absent is quietly left so",
-        "R9",
-        RUNTIME + "outcomes.py",
-        "        if filled > 0 or report.state is not OrderState.REJECTED:",
-        "        if False:",
-    ),
-    Bug(
         "a deposit of the same amount is ours",
         "H36",
         RUNTIME + "outcomes.py",
