@@ -27,7 +27,11 @@ from tests.simulation.theatre import Theatre
 PATIENCE_S = 15.0
 LATENCY_S = (0.01, 0.12)
 LATE_S = (3.0, 60.0)
-HIDDEN_MS = (50, 2_500)
+LAST_S = (-2.0, 3.0)
+"""Around the end of its time: where a late arrival does most harm."""
+HIDDEN_MS = (50, 5_000)
+HIDDEN_S = 3.0
+"""For so long every list and look of the venue is that late."""
 GRACE_NS = 3 * SECOND_NS
 """Of a venue without deadlines: nothing stays under way for longer than we say it can."""
 PAGE = Reply(200, b"<html><body>We will be back soon</body></html>", HTML)
@@ -48,6 +52,7 @@ class Wire:
         """Of each of them, what is said before what it meets."""
         self.withdrawn_until: dict[Venue, int] = {}
         self.banned_until: dict[Venue, float] = {}
+        self._hidden: dict[Venue, tuple[float, int]] = {}
         self.asked = 0
         self.under_way: Counter[tuple[str, Venue]] = Counter()
         """Actions of a process at a venue that nobody has answered yet."""
@@ -71,9 +76,7 @@ class Wire:
             return part.dialect.limited(request, 503)
         if chaos.happens("page", who):
             return PAGE
-        hides_ms = 0
-        if not changes and chaos.happens("unlisted", who):
-            hides_ms = chaos.of("hidden").randint(*HIDDEN_MS)
+        hides_ms = 0 if changes else self._hides_ms(venue, who, now)
         wrong = not changes and self.theatre.wrong_until.get(venue, 0.0) > now
         with self.theatre.answering(venue, hides_ms, wrong=wrong):
             reply = part.dialect.http(request)
@@ -87,16 +90,28 @@ class Wire:
         body = request.body.decode(errors="replace") + request.query
         return next((leg for name, leg in self.legs.items() if leg and name in body), "")
 
-    def is_late(self, venue: Venue, request: Request, left_ns: int) -> bool:
-        """What a venue without deadlines would still take, and the network does not keep."""
+    def _hides_ms(self, venue: Venue, who: str, now: float) -> int:
+        ends, hides_ms = self._hidden.get(venue, (0.0, 0))
+        if now < ends:
+            return hides_ms
+        if not self.chaos.happens("unlisted", who):
+            return 0
+        hides_ms = self.chaos.of("hidden").randint(*HIDDEN_MS)
+        self._hidden[venue] = now + HIDDEN_S, hides_ms
+        return hides_ms
+
+    def until_ns(self, venue: Venue, request: Request) -> int | None:
+        """How long we say that this act can be under way; None: it is none of ours."""
         if request.method == "GET":
-            return False
-        at_ns = world_ns()
+            return None
         body = request.body.decode(errors="replace") + request.query
         known = [until for name, until in self.valid_until.items() if name in body]
-        if not known and venue in self.withdrawn_until:
-            known = [self.withdrawn_until[venue]]
-        return bool(known) and at_ns > max(*known, left_ns) + GRACE_NS
+        return max(known, default=self.withdrawn_until.get(venue))
+
+    def is_late(self, venue: Venue, request: Request, left_ns: int) -> bool:
+        """What a venue without deadlines would still take, and the network does not keep."""
+        until_ns = self.until_ns(venue, request)
+        return until_ns is not None and world_ns() > max(until_ns, left_ns) + GRACE_NS
 
 
 class Line:
@@ -160,7 +175,7 @@ class Line:
             return
         there_s = self._random.uniform(*LATENCY_S)
         if request.method != "GET" and chaos.happens("late", who):
-            there_s = self._random.uniform(*LATE_S)
+            there_s = self._late_s(venue, request)
             chaos.met[f"{self._wire.leg(request)}late"] += 1
         back_s = self._random.uniform(*LATENCY_S)
         left_ns = world_ns()
@@ -181,6 +196,13 @@ class Line:
                 answer.set_result(reply)
 
         loop.call_later(there_s, arrive)
+
+    def _late_s(self, venue: Venue, request: Request) -> float:
+        until_ns = self._wire.until_ns(venue, request)
+        if until_ns is None or self._random.random() < 0.5:
+            return self._random.uniform(*LATE_S)
+        left_s = (until_ns - world_ns()) / SECOND_NS
+        return max(LATENCY_S[1], left_s + self._random.uniform(*LAST_S))
 
 
 class Socket(Outlet):
