@@ -30,8 +30,8 @@ LATE_S = (3.0, 60.0)
 LAST_S = (-2.0, 3.0)
 """Around the end of its time: where a late arrival does most harm."""
 HIDDEN_MS = (50, 5_000)
-HIDDEN_S = 3.0
-"""For so long every list and look of the venue is that late."""
+HIDDEN_S, SLOW_S = 3.0, 8.0
+"""For so long every list and look of the venue is that late; the second: after a late arrival."""
 GRACE_NS = 3 * SECOND_NS
 """Of a venue without deadlines: nothing stays under way for longer than we say it can."""
 PAGE = Reply(200, b"<html><body>We will be back soon</body></html>", HTML)
@@ -96,8 +96,13 @@ class Wire:
             return hides_ms
         if not self.chaos.happens("unlisted", who):
             return 0
+        return self.fall_behind(venue, HIDDEN_S)
+
+    def fall_behind(self, venue: Venue, lasts_s: float) -> int:
+        """Its lists and looks tell of some time ago. By how much, in ms."""
+        now = asyncio.get_running_loop().time()
         hides_ms = self.chaos.of("hidden").randint(*HIDDEN_MS)
-        self._hidden[venue] = now + HIDDEN_S, hides_ms
+        self._hidden[venue] = now + lasts_s, hides_ms
         return hides_ms
 
     def until_ns(self, venue: Venue, request: Request) -> int | None:
@@ -174,7 +179,8 @@ class Line:
             chaos.met[f"request_lost{act}"] += 1
             return
         there_s = self._random.uniform(*LATENCY_S)
-        if request.method != "GET" and chaos.happens("late", who):
+        is_slow = request.method != "GET" and chaos.happens("late", who)
+        if is_slow:
             there_s = self._late_s(venue, request)
             chaos.met[f"{self._wire.leg(request)}late"] += 1
         back_s = self._random.uniform(*LATENCY_S)
@@ -188,6 +194,8 @@ class Line:
             if self._wire.is_late(venue, request, left_ns):
                 return
             reply = self._wire.serve(venue, request, who)
+            if is_slow:
+                self._wire.fall_behind(venue, SLOW_S)
             if reply is not None and not is_lost:
                 loop.call_later(back_s, bring, reply)
 
