@@ -326,7 +326,7 @@
   const bright = new WeakSet();
   const brighten = cell => {
     bright.add(cell);
-    const light = {offset: 0, color: 'var(--ink)', textShadow: '0 0 .5em currentColor'};
+    const light = {offset: 0, color: 'var(--ink)'};
     cell.animate([light], {duration: BRIGHT_MS, easing: 'ease-out'}).onfinish = () => bright.delete(cell);
   };
   if (!matchMedia('(prefers-reduced-motion:reduce)').matches) {
