@@ -28,27 +28,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("browser")) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def still_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A kimp whose market is of rows that stand still."""
     with watching(tmp_path_factory.mktemp("still"), "still") as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def moving_market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A kimp whose market moves ten times a second."""
     with watching(tmp_path_factory.mktemp("moving"), "moving") as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def traded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A kimp with a day of cycles in its ledger, before a market of still rows."""
     with watching(tmp_path_factory.mktemp("traded"), "traded") as found:
@@ -62,13 +62,13 @@ def empty_service(tmp_path: Path) -> Iterator[Service]:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def browser() -> AsyncIterator[Browser]:
     async with chromium.launched() as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def signed_in(browser: Browser, service: Service) -> StorageState:
     """Cookies of a person who has signed in, through the page, once."""
     context = await browser.new_context(locale="en-US", base_url=service.url)
@@ -86,7 +86,7 @@ async def sign_in(page: Page, password: str = PASSWORD) -> None:
     await page.wait_for_url(re.compile(r"://[^/]+/$"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def sample(browser: Browser, service: Service, signed_in: StorageState) -> None:
     """The built-in sample, made through the page, so that tables have rows."""
     context = await browser.new_context(
@@ -130,7 +130,7 @@ async def contexts() -> AsyncIterator[list[BrowserContext]]:
     await asyncio.gather(*(context.close() for context in made))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def doors() -> dict[str, StorageState]:
     """Cookies of who has signed in to another kimp than the shared one, by its address."""
     return {}
