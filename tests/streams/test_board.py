@@ -7,7 +7,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from app.runtime.streams import board as boards
-from app.runtime.streams.board import CHOICE_LETTERS_MAX, Board, View, chosen, is_page
+from app.runtime.streams.board import CHOICE_LETTERS_MAX, Board, Told, View, chosen, is_page
 from app.texts import Language
 from tests.streams.kit import Event, parsed
 
@@ -204,7 +204,7 @@ def test_publishing_to_a_page_that_does_not_exist_is_a_bug(board: Board) -> None
 def test_what_everybody_has_is_not_sent_again(board: Board) -> None:
     def put(text: bytes) -> bytes:
         board.put_fragment("dashboard", "board", lambda _: text)
-        return board.news("dashboard", {"dashboard": ("board",)}, KOREAN)
+        return board.news("dashboard", {"dashboard": ("board",)}, KOREAN, {})
 
     assert put(b"+1.0") != b""
     assert put(b"+1.0") == b""
@@ -217,7 +217,7 @@ def test_what_everybody_has_is_not_sent_again(board: Board) -> None:
 def test_an_equal_signal_is_a_signal_again(board: Board) -> None:
     for _ in range(2):
         board.put_signal("data", "settled", {"id": "u-1"})
-        assert board.news("data", {"data": ("settled",)}, KOREAN) != b""
+        assert board.news("data", {"data": ("settled",)}, KOREAN, {}) != b""
 
 
 def test_the_frame_is_on_every_page_and_knows_nothing_of_its_choices(board: Board) -> None:
@@ -234,7 +234,11 @@ def test_the_frame_is_on_every_page_and_knows_nothing_of_its_choices(board: Boar
         assert b"1,402.5" in board.page("backtests/b-3", view)
     assert asked == [KOREAN]
     assert "1,402.5" in str(one(board.page("frame", KOREAN)).data)
-    assert board.news("system", {"system": (), "frame": ("tape",)}, KOREAN) != b""
+    changed = {"frame": ("tape",)}
+    told: Told = {}
+    pages = ("system", "dashboard", "guide")
+    assert all(board.news(page, changed, KOREAN, told) for page in pages), "every page hears it"
+    assert not board.news("system", changed, KOREAN, {}), "once"
 
 
 def test_a_page_is_rendered_for_each_choice_of_its_viewers(board: Board) -> None:

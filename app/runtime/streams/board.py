@@ -84,6 +84,9 @@ class View(msgspec.Struct, frozen=True):
 
 Render = Callable[[View], bytes | None]
 
+# Of one round: page and how it is read → its events.
+Told = dict[tuple[str, View], list[bytes]]
+
 
 class Region:
     """One part of a page. Rendered when somebody who is listening needs it, once for each view."""
@@ -223,12 +226,20 @@ class Board:
         ]
         return b"".join([self._numbered(event) for event in events if event])
 
-    def news(self, page: str, changed: Mapping[str, Iterable[str]], view: View) -> bytes:
-        """Regions of a page and of its frame that were put anew; changed: page → their names."""
-        events = []
+    def news(
+        self, page: str, changed: Mapping[str, Iterable[str]], view: View, told: Told
+    ) -> bytes:
+        """Regions of a page and of its frame that were put anew; changed: page → their names.
+
+        told: what was news in this round. The frame is on many pages, and all of them hear it.
+        """
+        events: list[bytes] = []
         for part, seen in {page: view, FRAME: view.plain}.items():
-            known = self._pages.get(part, {})
-            events += [known[name].news(seen) for name in changed.get(part, ()) if name in known]
+            if (part, seen) not in told:
+                known = self._pages.get(part, {})
+                names = [name for name in changed.get(part, ()) if name in known]
+                told[part, seen] = [known[name].news(seen) for name in names]
+            events += told[part, seen]
         return b"".join([self._numbered(event) for event in events if event])
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from app.runtime.streams import framing
-from app.runtime.streams.board import Board, Changes
+from app.runtime.streams.board import Board, Changes, Told
 from app.runtime.streams.clients import Client, Feed, Group, Topics
 
 # A beat may come early by this part of its period if those before it came late. What is published
@@ -121,6 +121,7 @@ class Lane:
         changes, self._changes = self._changes, {}
         regions, self._regions = self._regions, {}
         made: dict[str, bytes] = {}
+        told: Told = {}
         for (feed, chunked), group in self._groups.items():
             if isinstance(feed, Topics):
                 for name in feed.names:
@@ -128,7 +129,7 @@ class Lane:
                         made[name] = self._board.delta(name, changes[name])
                 body = b"".join([made[name] for name in feed.names if name in made])
             else:
-                body = self._board.news(feed.page, regions, feed.view)
+                body = self._board.news(feed.page, regions, feed.view, told)
             if body:
                 self._send(group, framing.chunk(body) if chunked else body)
 
