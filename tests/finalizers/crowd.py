@@ -94,8 +94,9 @@ def play(count: int, database: str, *, cycles: int, say: Callable[[str], object]
         with opener.api() as api:
             _opened(api, cycles, say)
             world.fault(SHUT, "halt", seconds=3_600)
+            waiting = _waiting_for_a_try(api)  # more are opened until one meets the shut market
             _say_state(opener, "REDUCING")
-            _killed_between_tries(api, crowd[0], say)
+            _killed_between_tries(crowd[0], waiting, say)
             _all_done(api, say)
             told = told_by(api)
             report.violations = [
@@ -134,15 +135,19 @@ def _opened(api: httpx.Client, cycles: int, say: Callable[[str], object]) -> Non
     say(f"  {len(rows)} cycles opened")
 
 
-def _killed_between_tries(api: httpx.Client, victim: Kimp, say: Callable[[str], object]) -> None:
-    """kill -9 while cycles wait for their next try, and a new start."""
+def _waiting_for_a_try(api: httpx.Client) -> int:
     rows = until(
         lambda: [row for row in pages(api, "/cycles") if row["state"] == "AWAITING_RETRY"],
         DONE_S_MAX,
         lambda: _states(api),
     )
+    return len(rows)
+
+
+def _killed_between_tries(victim: Kimp, waiting: int, say: Callable[[str], object]) -> None:
+    """kill -9 while cycles wait for their next try, and a new start."""
     victim.kill()
-    say(f"  killed while {len(rows)} wait for a try")
+    say(f"  killed while {waiting} wait for a try")
     victim.start()
 
 
