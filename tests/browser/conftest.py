@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    StorageState,
+    expect,
+)
 
 from tests.browser import checks, chromium
 from tests.browser.service import PASSWORD, Service, running, watching
@@ -20,6 +27,8 @@ PHONE = {"width": 390, "height": 844}
 HERE = Path(__file__).parent
 
 Open = Callable[..., Coroutine[Any, Any, Page]]
+
+expect.set_options(timeout=30_000)  # a busy machine answers late, and correctly
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
