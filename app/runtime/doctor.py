@@ -61,8 +61,7 @@ async def live_findings(database_url: str, live: Live) -> list[Finding]:
         return [Finding("note", "live", "nothing is prepared: no database yet")]
     db = Database.open(database_url)
     try:
-        has, brings = await db.read(revision.current), revision.NEWEST
-        if has != brings:
+        if await db.read(revision.current) != revision.NEWEST:
             return [Finding("note", "live", "looked at when the tables are of today")]
         sealed = await db.read(credentials.list_all)
         people = await db.read(second_factors.count)
@@ -133,9 +132,9 @@ async def findings(data_dir: Path, outside: Dependencies, roles: Roles = ALL) ->
             word: Literal["ok", "fail"] = "ok" if check.ok else "fail"
             found.append(Finding(word, name, check.detail, "" if check.ok else REMEDIES[name]))
             if name == "database" and check.ok:
-                has, brings = await db.read(revision.current), revision.NEWEST
-                found.append(_schema(has, brings))
-                if has == brings:
+                has = await db.read(revision.current)
+                found.append(_schema(has, revision.NEWEST))
+                if has == revision.NEWEST:
                     found += _processes(roles, await db.read(processes.alive))
     finally:
         await db.close()
@@ -160,10 +159,10 @@ def _missing_file(url: str) -> str | None:
     return path if parts.get_backend_name() == "sqlite" and not Path(path).exists() else None
 
 
-def _schema(has: str | None, brings: str | None) -> Finding:
+def _schema(has: str | None, brings: str) -> Finding:
     if has == brings:
         return Finding("ok", "schema", f"revision {has}")
-    if has is None or brings is None or has < brings:
+    if has is None or has < brings:
         return Finding("note", "schema", f"revision {has}; the next start brings {brings}")
     detail = f"revision {has} is newer than this kimp, which knows {brings}"
     return Finding("fail", "schema", detail, "start the newer kimp, or restore a backup")
