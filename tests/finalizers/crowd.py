@@ -92,7 +92,7 @@ def play(count: int, database: str, *, cycles: int, say: Callable[[str], object]
         until(lambda: all(map(_recovered, crowd)), HANDED_S_MAX, crowd[-1].tail)
         _say_state(opener, "ACTIVE")
         with opener.api() as api:
-            _opened(api, cycles, say)
+            _opened(api, url, cycles, say)
             world.fault(SHUT, "halt", seconds=3_600)
             waiting = _waiting_for_a_try(api)  # more are opened until one meets the shut market
             _say_state(opener, "REDUCING")
@@ -125,10 +125,14 @@ def _truth(world: Any) -> Any:
     return {venue: books for venue, books in truth_of(world).items() if venue in VENUES}
 
 
-def _opened(api: httpx.Client, cycles: int, say: Callable[[str], object]) -> None:
-    """Until so many were opened."""
+def _opened(api: httpx.Client, url: str, cycles: int, say: Callable[[str], object]) -> None:
+    """Until so many were opened, and not all of them were claimed by one finalizer."""
+
+    def took_part() -> int:
+        return len(asyncio.run(history_of(url)).claims)
+
     rows = until(
-        lambda: len(found := pages(api, "/cycles")) >= cycles and found,
+        lambda: len(found := pages(api, "/cycles")) >= cycles and took_part() > 1 and found,
         HANDED_S_MAX,
         lambda: _states(api),
     )

@@ -15,8 +15,6 @@ LONG_STORIES = [
     (count, database) for count in (2, 4, 8) for database in ("sqlite", "postgres", "mariadb")
 ]
 CYCLES = 36 if LONG else 8
-TOOK_PART_MIN = 2 if LONG else 1
-"""Of a few cycles one finalizer may be the first at all of them."""
 
 
 @pytest.mark.timeout(900)
@@ -24,7 +22,7 @@ TOOK_PART_MIN = 2 if LONG else 1
 def test_each_cycle_is_handled_once_and_given_up_once(count: int, database: str) -> None:
     told = play(count, database, cycles=CYCLES)
     assert told.violations == []
-    assert len(told.history.claims) >= TOOK_PART_MIN
+    assert len(told.history.claims) > 1, "several took part"
     assert told.history.letters
     assert told.history.tries >= 3 * len(told.history.letters)
 
